@@ -1,0 +1,81 @@
+"""``pipeline-host run``: a command, reported as a process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline_host.cli.common import PROCESS_VARIABLE, open_client, server_option
+from pipeline_host.cli.job import GRACE_VARIABLE, Job
+from pipeline_host.cli.supervise import Run
+
+
+@click.command("run", context_settings={"allow_interspersed_args": False})
+@server_option
+@click.option("--name", metavar="TEXT", help="What to call it; else the command line.")
+@click.option("--type", "kind", default="pipeline-execution", show_default=True, metavar="TEXT")
+@click.option(
+    "--workspace",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The workspace it belongs to; else the git working tree around here, else this folder.",
+)
+@click.option(
+    "--parent",
+    metavar="ID",
+    envvar=PROCESS_VARIABLE,
+    help=f"The process that this is a part of. [env: {PROCESS_VARIABLE}, set by a run around it]",
+)
+@click.option("--id", "process_id", metavar="ID", help="The process's id; else a new one.")
+@click.option(
+    "--grace",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    envvar=GRACE_VARIABLE,
+    default=5.0,
+    show_default=True,
+    help="How long a cancelled command has between SIGTERM and SIGKILL.",
+)
+@click.option(
+    "--flush-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="How long to wait at the end for a server that can't be reached.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run_command(
+    server: str,
+    name: str | None,
+    kind: str,
+    workspace: Path | None,
+    parent: str | None,
+    process_id: str | None,
+    grace: float,
+    flush_timeout: float,
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND, and report its output and its end as they come.
+
+    Its output still comes here, and its exit code is ours (128 + n where signal n ended it, 127
+    where it wasn't found, 126 where it can't be executed). Ctrl-C is passed on to it, a second
+    one kills it; a cancel on the server ends it. A server that can't be reached changes nothing
+    for the command. A child that it leaves in the background can write until a second of silence,
+    at most for ten seconds.
+    """
+    job = Job(
+        command=command,
+        server=server,
+        name=name,
+        type=kind,
+        workspace=workspace,
+        parent=parent,
+        process_id=process_id,
+        grace=grace,
+        flush_timeout=flush_timeout,
+    )
+    with open_client(server) as api:
+        sys.exit(Run(job, api).execute())

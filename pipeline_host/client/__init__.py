@@ -1,0 +1,28 @@
+"""The client: what reports processes to a server and follows them there.
+
+It stands alone, on the standard library and requests: importing it loads no server code, so that
+an editor's extension or an agent can carry it without the server's dependencies.
+"""
+
+from pipeline_host.client.api import DEFAULT_URL, ApiClient
+from pipeline_host.client.errors import ApiError, BadAnswer, ClientError, Unreachable
+from pipeline_host.client.follow import follow
+from pipeline_host.client.ids import new_id, workspace_folder, workspace_id
+from pipeline_host.client.reporter import Reporter
+from pipeline_host.client.sse import Event, EventParser
+
+__all__ = [
+    "DEFAULT_URL",
+    "ApiClient",
+    "ApiError",
+    "BadAnswer",
+    "ClientError",
+    "Event",
+    "EventParser",
+    "Reporter",
+    "Unreachable",
+    "follow",
+    "new_id",
+    "workspace_folder",
+    "workspace_id",
+]

@@ -1,0 +1,1 @@
+"""The parts of the gunicorn worker: connections, request bodies, the handler of requests."""

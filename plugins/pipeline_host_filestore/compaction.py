@@ -1,0 +1,231 @@
+"""Writing the next generation of the journal: the state as it is, then what was written since.
+
+Readers and writers go on meanwhile. Only at the end, for a small rest and the renaming, is the
+store's lock held; no record is left behind, because nobody appends then, and no two workers
+compact at once, because that has a lock of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pipeline_host.errors import PipelineHostError
+from pipeline_host.models import Change, Workspace
+from pipeline_host_filestore import codec, journal, operations
+from pipeline_host_filestore.access import Access
+from pipeline_host_filestore.codec import Damage
+from pipeline_host_filestore.files import OpenFile, append, make_folder, read_at, write_file
+from pipeline_host_filestore.index import Entry
+from pipeline_host_filestore.journal import Journal
+from pipeline_host_filestore.lock import FileLock
+from pipeline_host_filestore.native import native
+from pipeline_host_filestore.operations import KeptChange, KeptProcess, KeptWorkspace
+from pipeline_host_filestore.outputs import OutputLogs
+from pipeline_host_filestore.replica import Replica
+from pipeline_host_filestore.syncer import Sync
+from pipeline_host_filestore.texts import Texts
+
+DAMAGED: Final = "damaged"
+KEPT_CHANGES: Final = 1000
+LOCK: Final = "compact.lock"
+RETRY_AFTER: Final = 60.0
+_YIELD_EVERY: Final = 100
+_PART: Final = 1024 * 1024
+_SMALL: Final = 64 * 1024
+_log: Final = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """The store is being closed."""
+
+
+class _Snapshot(NamedTuple):
+    """The state at one moment, and how far the journal went then."""
+
+    journal: Journal
+    position: int
+    last: int
+    entries: Sequence[Entry]
+    workspaces: Sequence[Workspace]
+    changes: Sequence[Change]
+    damage: Sequence[Damage]
+
+
+class Compactor:
+    """Compacts a data directory's journal when it is worth it, on a thread of its own.
+
+    Args:
+        least: the size below which it never is, in bytes.
+    """
+
+    def __init__(
+        self, data_dir: Path, access: Access, outputs: OutputLogs, sync: Sync, least: int
+    ) -> None:
+        self._data_dir = data_dir
+        self._access = access
+        self._outputs = outputs
+        self._sync = sync
+        self._least = least
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._not_before = 0.0
+        self._stopping = False
+
+    def wanted(self, replica: Replica) -> bool:
+        """Whether it is worth it, and not just tried in vain."""
+        return replica.worth_compacting(self._least) and time.monotonic() >= self._not_before
+
+    def start(self) -> None:
+        """Compact in the background, unless this worker does already."""
+        with self._lock:
+            if self._stopping or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._thread = threading.Thread(
+                target=self._run, name="pipeline-host-compactor", daemon=True
+            )
+            self._thread.start()
+
+    def compact(self, *, force: bool = False) -> bool:
+        """Compact now, if it is worth it (or forced) and no other worker does.
+
+        Raises:
+            OSError: the new file can't be written; nothing has changed.
+            PipelineHostError: the journal can't be read, or written to.
+        """
+        own = FileLock(self._data_dir / LOCK, timeout=0)
+        if not own.try_take():
+            return False
+        try:
+            with self._access.reading() as replica:
+                worth_it = force or replica.worth_compacting(self._least)
+                snapshot = _snapshot(replica) if worth_it else None
+            if snapshot is None:
+                return False
+            self._save_damage(snapshot)
+            self._write(snapshot, self._data_dir / f"{journal.NAME}.tmp")
+            self.sweep()
+        finally:
+            own.release()
+        return True
+
+    def sweep(self) -> None:
+        """Delete output files whose processes are gone, unless one may only seem to be."""
+        if (self._data_dir / DAMAGED).exists():
+            return
+        with self._access.reading() as replica:
+            damaged = replica.damage
+            living = {entry.incarnation for entry in replica.state.index.entries()}
+            last = replica.state.last
+        if not damaged:
+            self._outputs.sweep(living, last)
+
+    def close(self) -> None:
+        """Stop; what is half done is taken back."""
+        with self._lock:
+            self._stopping = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self.compact()
+        except Stopped:
+            return
+        except (OSError, PipelineHostError) as error:
+            self._not_before = time.monotonic() + RETRY_AFTER
+            _log.warning("The journal could not be compacted, which is tried again: %s", error)
+
+    def _write(self, snapshot: _Snapshot, temporary: Path) -> None:
+        file = OpenFile(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        try:
+            self._fill(snapshot, file)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _fill(self, snapshot: _Snapshot, file: OpenFile) -> None:
+        size = self._write_kept(snapshot, file)
+        native(self._sync, file.fd)
+        copied = snapshot.position
+        while True:
+            with self._access.reading() as replica:
+                end = replica.journal.position
+            if end - copied <= _SMALL:
+                break
+            size = _copy(snapshot.journal, copied, end, file, size)
+            copied = end
+            native(self._sync, file.fd)
+        with self._access.writing() as replica:
+            _copy(snapshot.journal, copied, replica.journal.position, file, size)
+            self._sync(file.fd)
+            file.path.rename(self._data_dir / journal.NAME)
+
+    def _write_kept(self, snapshot: _Snapshot, file: OpenFile) -> int:
+        """Write header and kept records; returns the size of the file."""
+        size = 0
+        lines: list[bytes] = []
+        for count, line in enumerate(_kept_lines(snapshot)):
+            lines.append(line)
+            if count % _YIELD_EVERY == 0:
+                size = _flush(lines, file, size)
+                time.sleep(0)
+                if self._stopping:
+                    raise Stopped
+        return _flush(lines, file, size)
+
+    def _save_damage(self, snapshot: _Snapshot) -> None:
+        """Keep what could not be read, for whoever can make something of it."""
+        for damage in snapshot.damage:
+            folder = self._data_dir / DAMAGED
+            make_folder(folder)
+            generation = snapshot.journal.header.generation
+            path = folder / f"journal-{generation}-{damage.start}"
+            write_file(path, read_at(snapshot.journal.file, damage.start, damage.end))
+            _log.warning("A damaged part of the journal is now in %s", path)
+
+
+def _snapshot(replica: Replica) -> _Snapshot:
+    state = replica.state
+    return _Snapshot(
+        journal=replica.journal,
+        position=replica.journal.position,
+        last=state.last,
+        entries=list(state.index.entries()),
+        workspaces=list(state.workspaces.values()),
+        changes=list(state.window.tail(KEPT_CHANGES)),
+        damage=replica.damage,
+    )
+
+
+def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
+    header = snapshot.journal.header
+    yield journal.header_line(header.epoch, header.generation + 1, snapshot.last)
+    for workspace in snapshot.workspaces:
+        yield codec.encode(0, operations.encode(KeptWorkspace(workspace=workspace)))
+    for change in snapshot.changes:
+        yield codec.encode(change.seq, operations.encode(KeptChange(change=change)))
+    texts = Texts(0, snapshot.journal.file)
+    for entry in snapshot.entries:
+        kept = KeptProcess(
+            version=entry.version, fingerprint=entry.fingerprint, process=texts.whole(entry)
+        )
+        yield codec.encode(entry.incarnation, operations.encode(kept))
+
+
+def _flush(lines: list[bytes], file: OpenFile, size: int) -> int:
+    data = b"".join(lines)
+    lines.clear()
+    append(file, data, size)
+    return size + len(data)
+
+
+def _copy(source: Journal, start: int, end: int, file: OpenFile, size: int) -> int:
+    for begin in range(start, end, _PART):
+        size = _flush([read_at(source.file, begin, min(begin + _PART, end))], file, size)
+    return size

@@ -1,0 +1,186 @@
+"""All processes of a store in memory, and the sorted sets that lists are cut from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
+from sortedcontainers import SortedList
+
+from pipeline_host.models import Process, Status, Timestamp
+
+
+class Place(NamedTuple):
+    """Where a record lies in the journal of this generation."""
+
+    number: int
+    start: int
+    end: int
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """What is known of one process without reading.
+
+    Attributes:
+        process: the process as it is now, but for the fields in ``large``.
+        fingerprint: that of its create.
+        incarnation: the number of the change that created it; tells apart processes that had the
+            same id one after the other.
+        version: the number of the change that made it what it is now.
+        size: the length of the record that it began with, in bytes.
+        large: for each field that is too long to keep in memory, the record that holds it.
+    """
+
+    process: Process
+    fingerprint: str
+    incarnation: int
+    version: int
+    size: int
+    large: Mapping[str, Place]
+
+
+class Key(NamedTuple):
+    """The place of a process in every list: by start time, then by creation."""
+
+    start_time: Timestamp
+    incarnation: int
+    id: str
+
+
+Facet: TypeAlias = tuple[str, ...]
+"""Names a set of processes that have something in common: its kind, then what that is."""
+
+ALL: Final[Facet] = ("all",)
+
+
+def of_workspace(workspace: str) -> Facet:
+    return ("workspace", workspace)
+
+
+def of_status(status: Status) -> Facet:
+    return ("status", status)
+
+
+def of_workspace_status(workspace: str, status: Status) -> Facet:
+    return ("workspace-status", workspace, status)
+
+
+def of_type(process_type: str) -> Facet:
+    return ("type", process_type)
+
+
+def of_parent(parent: str) -> Facet:
+    return ("parent", parent)
+
+
+def key_of(entry: Entry) -> Key:
+    return Key(entry.process.start_time, entry.incarnation, entry.process.id)
+
+
+class Index:
+    """The processes by id, and their keys by facet, each facet sorted."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._facets: dict[str, dict[Facet, SortedList[Key]]] = {}
+        self._filling = False
+        self.bytes = 0
+        """The sum of all entries' sizes."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, process_id: str) -> Entry:
+        return self._entries[process_id]
+
+    def get(self, process_id: str) -> Entry | None:
+        return self._entries.get(process_id)
+
+    def entries(self) -> Iterable[Entry]:
+        return self._entries.values()
+
+    def facet(self, facet: Facet) -> SortedList[Key]:
+        """The sorted keys of a facet; not to be changed."""
+        keys = self._facets.get(facet[0], {}).get(facet)
+        return SortedList() if keys is None else keys
+
+    def workspaces(self) -> Iterator[tuple[str, SortedList[Key]]]:
+        """Each workspace that has processes, with their keys."""
+        for facet, keys in self._facets.get("workspace", {}).items():
+            yield facet[1], keys
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry, or put it in the place of the one of the same id."""
+        old = self._entries.get(entry.process.id)
+        self._entries[entry.process.id] = entry
+        self.bytes += entry.size
+        if old is not None:
+            self.bytes -= old.size
+            if key_of(old) == key_of(entry) and _facets_of(old) == _facets_of(entry):
+                return
+            self._leave(old)
+        self._join(entry)
+
+    def drop(self, process_id: str) -> Entry | None:
+        """Forget an entry; returns it."""
+        entry = self._entries.pop(process_id, None)
+        if entry is not None:
+            self.bytes -= entry.size
+            self._leave(entry)
+        return entry
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """While very many entries are put in, the facets rest; they are made afterwards at once."""
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
+            self._make_facets()
+
+    def replace_all(self, entries: Iterable[Entry]) -> None:
+        """Put other entries in the place of all; each keeps its key and what it has in common."""
+        self._entries = {entry.process.id: entry for entry in entries}
+        self.bytes = sum(entry.size for entry in self._entries.values())
+
+    def _make_facets(self) -> None:
+        members: dict[Facet, list[Key]] = {}
+        for entry in self._entries.values():
+            key = key_of(entry)
+            for facet in _facets_of(entry):
+                members.setdefault(facet, []).append(key)
+        self._facets = {}
+        for facet, keys in members.items():
+            self._facets.setdefault(facet[0], {})[facet] = SortedList(keys)
+
+    def _join(self, entry: Entry) -> None:
+        if self._filling:
+            return
+        key = key_of(entry)
+        for facet in _facets_of(entry):
+            self._facets.setdefault(facet[0], {}).setdefault(facet, SortedList()).add(key)
+
+    def _leave(self, entry: Entry) -> None:
+        if self._filling:
+            return
+        key = key_of(entry)
+        for facet in _facets_of(entry):
+            kind = self._facets[facet[0]]
+            kind[facet].remove(key)
+            if not kind[facet]:
+                del kind[facet]
+
+
+def _facets_of(entry: Entry) -> list[Facet]:
+    process = entry.process
+    facets = [ALL, of_status(process.status), of_type(process.type)]
+    workspace = process.workspace_id
+    if workspace is not None:
+        facets.append(of_workspace(workspace))
+        facets.append(of_workspace_status(workspace, process.status))
+    if process.parent_process_id is not None:
+        facets.append(of_parent(process.parent_process_id))
+    return facets

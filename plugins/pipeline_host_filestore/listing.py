@@ -1,0 +1,165 @@
+"""Cutting a page out of the index: lists cost what the page costs, wherever a facet covers them.
+
+A list takes the smallest facet (or, for several statuses, facets) that all its processes are in.
+Where that says all that the filter says, the total is a length and the page a slice; otherwise
+the facet is gone through with the conditions that are left.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from sortedcontainers import SortedList
+
+from pipeline_host.models import Process, ProcessFilter
+from pipeline_host_filestore import cursor as cursors
+from pipeline_host_filestore.index import (
+    ALL,
+    Entry,
+    Facet,
+    Index,
+    Key,
+    of_parent,
+    of_status,
+    of_type,
+    of_workspace,
+    of_workspace_status,
+)
+
+
+class Listing(NamedTuple):
+    """The keys of a page, how many match in all, and the cursor if more do."""
+
+    keys: Sequence[Key]
+    total: int
+    next_cursor: str | None
+
+
+class _Choice(NamedTuple):
+    """Facets that together hold all that can match, and which conditions they make sure of."""
+
+    facets: Sequence[SortedList[Key]]
+    covers: frozenset[str]
+
+
+def select(index: Index, query: ProcessFilter, whole: Callable[[Entry], Process]) -> Listing:
+    """Find one page.
+
+    Args:
+        whole: gives a process with all its texts, for a search in prompts.
+
+    Raises:
+        InvalidInput: the query's cursor is not one that a page gave.
+    """
+    after = None if query.cursor is None else cursors.decode(query.cursor)
+    choice = _choose(index, query)
+    left = _conditions(query) - choice.covers
+    if not left:
+        total = sum(_from(keys, query) for keys in choice.facets)
+        found = _walk(choice.facets, query, after)
+    else:
+        matching = SortedList(
+            key
+            for keys in choice.facets
+            for key in keys.islice(len(keys) - _from(keys, query))
+            if _matches(index[key.id], query, left, whole)
+        )
+        total = len(matching)
+        found = _walk([matching], query, after)
+    return _page(found, total, query)
+
+
+def _page(found: Iterable[Key], total: int, query: ProcessFilter) -> Listing:
+    keys = list(islice(found, query.limit + 1))
+    more = len(keys) > query.limit
+    keys = keys[: query.limit]
+    return Listing(keys, total, cursors.encode(keys[-1]) if more and keys else None)
+
+
+def _conditions(query: ProcessFilter) -> set[str]:
+    given = {
+        "workspace": query.workspace,
+        "statuses": query.statuses,
+        "type": query.type,
+        "parent": query.parent,
+        "q": query.q or None,
+    }
+    return {name for name, value in given.items() if value is not None}
+
+
+def _choose(index: Index, query: ProcessFilter) -> _Choice:
+    choices = [
+        _Choice([index.facet(facet) for facet in facets], frozenset(covers))
+        for facets, covers in _choices(query)
+    ]
+    return min(choices, key=lambda choice: (sum(map(len, choice.facets)), -len(choice.covers)))
+
+
+def _choices(query: ProcessFilter) -> Iterator[tuple[list[Facet], set[str]]]:
+    yield [ALL], set()
+    if query.type is not None:
+        yield [of_type(query.type)], {"type"}
+    if query.parent is not None:
+        yield [of_parent(query.parent)], {"parent"}
+    statuses = None if query.statuses is None else dict.fromkeys(query.statuses)
+    if statuses is not None and query.workspace is not None:
+        facets = [of_workspace_status(query.workspace, status) for status in statuses]
+        yield facets, {"workspace", "statuses"}
+    elif query.workspace is not None:
+        yield [of_workspace(query.workspace)], {"workspace"}
+    elif statuses is not None:
+        yield [of_status(status) for status in statuses], {"statuses"}
+
+
+def _from(keys: SortedList[Key], query: ProcessFilter) -> int:
+    """How many of the keys are not before the query's start time."""
+    if query.since is None:
+        return len(keys)
+    return len(keys) - keys.bisect_left(Key(query.since, 0, ""))
+
+
+def _walk(
+    facets: Sequence[SortedList[Key]], query: ProcessFilter, after: Key | None
+) -> Iterator[Key]:
+    """The keys of all facets in the query's order, from its cursor and its offset on."""
+    if len(facets) == 1:
+        return _walk_one(facets[0], query, after, query.offset)
+    walks = [_walk_one(keys, query, after) for keys in facets]
+    merged = heapq.merge(*walks, reverse=query.order == "desc")
+    return islice(merged, query.offset, None)
+
+
+def _walk_one(
+    keys: SortedList[Key], query: ProcessFilter, after: Key | None, skip: int = 0
+) -> Iterator[Key]:
+    low, high = len(keys) - _from(keys, query), len(keys)
+    if query.order == "desc":
+        if after is not None:
+            high = min(high, keys.bisect_left(after))
+        return keys.islice(low, max(low, high - skip), reverse=True)
+    if after is not None:
+        low = max(low, keys.bisect_left(after._replace(incarnation=after.incarnation + 1)))
+    return keys.islice(min(low + skip, high), high)
+
+
+def _matches(
+    entry: Entry, query: ProcessFilter, conditions: set[str], whole: Callable[[Entry], Process]
+) -> bool:
+    process = entry.process
+    if "workspace" in conditions and process.workspace_id != query.workspace:
+        return False
+    if "statuses" in conditions and process.status not in (query.statuses or ()):
+        return False
+    if "type" in conditions and process.type != query.type:
+        return False
+    if "parent" in conditions and process.parent_process_id != query.parent:
+        return False
+    return "q" not in conditions or _mentions(whole(entry), (query.q or "").casefold())
+
+
+def _mentions(process: Process, text: str) -> bool:
+    texts = (process.id, process.prompt_preview, process.full_prompt)
+    return any(text in candidate.casefold() for candidate in texts)

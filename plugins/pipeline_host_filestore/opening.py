@@ -1,0 +1,97 @@
+"""Making a data directory ready, or saying in one sentence why it can't be used."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from pathlib import Path
+
+from pipeline_host.errors import StartupError, StoreUnavailable
+from pipeline_host_filestore import journal, lock, outputs
+from pipeline_host_filestore.lock import FileLock
+from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_filestore.outputs import OutputLogs
+from pipeline_host_filestore.replica import Replica
+from pipeline_host_filestore.syncer import Sync
+
+
+def prepare(data_dir: Path, timeout: float) -> FileLock:
+    """See to it that there is a journal, made once however many workers start at once.
+
+    Args:
+        timeout: how long to wait for other workers, in seconds.
+
+    Returns:
+        The data directory's lock.
+
+    Raises:
+        StartupError: the directory can't be used, or data is missing in it.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = FileLock(data_dir / lock.NAME, timeout)
+        with held.held():
+            if _size(data_dir / journal.NAME) == 0:
+                _refuse_lost_journal(data_dir)
+                journal.create(data_dir)
+    except OSError as error:
+        raise StartupError(_sentence(data_dir, error)) from error
+    except StoreUnavailable as error:
+        raise StartupError(f"Data directory {data_dir} can't be used: {error}") from error
+    return held
+
+
+def open_replica(
+    data_dir: Path,
+    options: FileStoreOptions,
+    sync: Sync,
+    notices: deque[str],
+    logs: OutputLogs,
+) -> Replica:
+    """Read the journal of a directory that :func:`prepare` has seen to.
+
+    What is read counts as kept from now on, so it is made safe first.
+
+    Raises:
+        StartupError: it can't be read, or not be made safe.
+    """
+    path = data_dir / journal.NAME
+    try:
+        replica = Replica(path, options.cache_size, sync, notices, logs.forget, logs.forget_all)
+        if options.durability != "os":
+            replica.journal.sync.wait(replica.journal.position)
+    except OSError as error:
+        raise StartupError(f"{path} can't be read: {error.strerror}") from error
+    except StoreUnavailable as error:
+        raise StartupError(str(error)) from error
+    return replica
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _refuse_lost_journal(data_dir: Path) -> None:
+    """Output without a journal is left of data that somebody has, so nothing new begins here."""
+    left = next((data_dir / outputs.FOLDER).glob("??/*.jsonl"), None)
+    if left is not None:
+        raise StartupError(
+            f"{data_dir / journal.NAME} is missing or empty, but there is output of processes"
+            f" ({left}). Put the journal back from a copy, or choose another data directory"
+        )
+
+
+def _sentence(data_dir: Path, error: OSError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        reason = "it is not a directory"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        reason = f"user {os.geteuid()} may not write there"
+    elif error.errno == errno.EROFS:
+        reason = "its file system is read-only"
+    else:
+        reason = error.strerror or str(error)
+    return f"Data directory {data_dir} can't be used: {reason}"

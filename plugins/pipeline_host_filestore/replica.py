@@ -1,0 +1,179 @@
+"""One worker's copy of what the journal says, kept up to date by reading on.
+
+Not safe for threads by itself: the store calls it under its own lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from pipeline_host.errors import StoreCorrupt
+from pipeline_host_filestore import codec, operations
+from pipeline_host_filestore.codec import Damage, Record
+from pipeline_host_filestore.files import unavailable
+from pipeline_host_filestore.index import Entry, Place
+from pipeline_host_filestore.journal import Journal
+from pipeline_host_filestore.operations import Mutation
+from pipeline_host_filestore.relocation import relocate
+from pipeline_host_filestore.state import State
+from pipeline_host_filestore.syncer import Sync
+from pipeline_host_filestore.texts import Texts
+
+
+class InDoubt(Exception):
+    """Something looks damaged; only under the lock can it be told from what is being written."""
+
+
+class Replica:
+    """The journal and the state it makes.
+
+    Args:
+        path: the journal's.
+        cache_size: how much of long texts is remembered, in bytes.
+        sync: makes a file safe from a loss of power.
+        notices: gets sentences for the log, to be told when no lock is held.
+        gone: told of the entries that are gone, whoever removed them.
+        switched: told when another generation's file was opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        cache_size: int,
+        sync: Sync,
+        notices: deque[str],
+        gone: Callable[[Sequence[Entry]], None],
+        switched: Callable[[], None],
+    ) -> None:
+        self._notices = notices
+        self._path = path
+        self._cache_size = cache_size
+        self._gone = gone
+        self._switched = switched
+        self._sync = sync
+        self._load(Journal(path, sync))
+
+    @property
+    def epoch(self) -> str:
+        return self.journal.header.epoch
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """What is left out of this generation's file, because it can't be read or followed."""
+        return [*self.journal.damage, *self._unusable]
+
+    def refresh(self, *, locked: bool) -> None:
+        """Read what any worker has appended since.
+
+        Args:
+            locked: the lock is held, so that the end of the file can be put in order.
+
+        Raises:
+            InDoubt: try again under the lock.
+            StoreCorrupt: the journal is damaged where it can't be worked around.
+            StoreUnavailable: it can't be read.
+        """
+        try:
+            size, replaced = self.journal.look()
+            while replaced:
+                self._read_on(size, final=True)
+                self._move_on()
+                size, replaced = self.journal.look()
+            if size != self.journal.position:
+                self._read_on(size, final=locked)
+                if locked and self.journal.position < size:
+                    self._cut(size)
+        except OSError as error:
+            raise unavailable("read", self._path, error) from error
+
+    def commit(self, operation: Mutation) -> None:
+        """Append a change and take it in; only under the lock, after :meth:`refresh`.
+
+        Raises:
+            StoreUnavailable: it could not be written; nothing has changed.
+        """
+        number = self.state.last + 1
+        line = codec.encode(number, operations.encode(operation))
+        start = self.journal.position
+        self.journal.append(line)
+        self._gone(self.state.apply(Place(number, start, start + len(line)), operation))
+
+    def worth_compacting(self, least: int) -> bool:
+        """Whether most of the journal is of no use, and there is enough of it."""
+        size = self.journal.position
+        live = self.state.index.bytes
+        return size >= least and size > 2 * self.journal.kept_end and size - live > live
+
+    def _load(self, journal: Journal) -> None:
+        """Read a journal from its beginning, into a new state."""
+        self.journal = journal
+        self._unusable: list[Damage] = []
+        self.texts = Texts(self._cache_size, journal.file)
+        self.state = State(self.texts, journal.header.last)
+        size, _ = journal.look()
+        # What is in doubt is met again by the refresh that follows, which may take the lock.
+        with suppress(InDoubt), self.state.index.filling():
+            self._read_on(size, final=False)
+
+    def _read_on(self, size: int, *, final: bool) -> None:
+        journal = self.journal
+        if size < journal.position:
+            raise StoreCorrupt(
+                f"{self._path}: {size} bytes long, but {journal.position} were read already:"
+                " something cut it off. Stop the server and put the file back from a copy"
+            )
+        known = len(journal.damage)
+        for record in journal.records(size, final=final):
+            self._take(record)
+        for damage in journal.damage[known:]:
+            self._note(damage, "no good record")
+        if journal.doubtful:
+            raise InDoubt
+
+    def _take(self, record: Record) -> None:
+        place = Place(record.number, record.start, record.end)
+        try:
+            operation = operations.decode(record.payload)
+            gone = self.state.apply(place, operation)
+        except (msgspec.MsgspecError, ValueError) as error:
+            damage = Damage(record.start, record.end)
+            self._unusable.append(damage)
+            self._note(damage, str(error))
+            return
+        if record.payload.startswith(operations.KEPT):
+            self.journal.kept_end = record.end
+        if gone:
+            self._gone(gone)
+
+    def _note(self, damage: Damage, what: str) -> None:
+        self._notices.append(
+            f"{self._path}: bytes {damage.start} to {damage.end} are left out: {what}"
+        )
+
+    def _cut(self, size: int) -> None:
+        start = self.journal.position
+        self.journal.cut()
+        self._notices.append(
+            f"{self._path}: cut off an incomplete record at byte {start} ({size - start} bytes),"
+            " which nobody was told is kept"
+        )
+
+    def _move_on(self) -> None:
+        """Go over to the file that took this one's place."""
+        old, new = self.journal, Journal(self._path, self._sync)
+        if new.header.epoch != old.header.epoch:
+            raise StoreCorrupt(f"{self._path}: other data lies here now; restart the server")
+        following = new.header.generation == old.header.generation + 1
+        entries = relocate(new, self.state) if following and not self.damage else None
+        if entries is None:
+            self._load(new)
+        else:
+            self.state.index.replace_all(entries)
+            self.texts.file = new.file
+            self.journal = new
+        self._switched()

@@ -1,0 +1,1 @@
+"""The HTTP API: one Falcon resource a module, and the pure functions they stand on."""

@@ -1,0 +1,60 @@
+"""``/api/processes/{process_id}/stream``: a process's output, live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import falcon
+
+from pipeline_host.cursors import Kind
+from pipeline_host.errors import InvalidInput, NotFound
+from pipeline_host.host import Host
+from pipeline_host_sse.channels import Channels
+from pipeline_host_sse.follow import begin, is_end, read_from
+from pipeline_host_sse.frames import StatusData
+from pipeline_host_sse.openapi import STREAM
+from pipeline_host_sse.stream import EventStream
+
+PATH: Final = "/api/processes/{process_id}/stream"
+_BOOLEANS: Final = {"true": True, "1": True, "": True, "false": False, "0": False}
+
+
+class StreamResource:
+    """Server-Sent Events (HTML standard, 9.2): all output so far, then more as it is written."""
+
+    openapi: ClassVar[Mapping[str, Any]] = STREAM
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._channels = Channels(host.store)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, process_id: str) -> None:
+        store = self._host.store
+        given = req.get_header("Last-Event-ID") or req.get_param("lastEventId") or ""
+        replay = _replay(req)
+        try:
+            seen = StatusData.of(store.get(process_id))
+            batch = store.read_output(process_id, read_from(given), 1)
+        except NotFound:
+            if not is_end(given, store.epoch):
+                raise
+            resp.status = falcon.HTTP_204
+            return
+        start = begin(given, store.epoch, batch, replay=replay)
+        if start.after is Kind.END:
+            resp.status = falcon.HTTP_204
+            return
+        resp.content_type = "text/event-stream"
+        resp.set_header("Cache-Control", "no-cache")
+        resp.set_header("X-Accel-Buffering", "no")
+        resp.stream = EventStream(
+            self._host, self._channels, req.env, process_id, batch.incarnation, start, seen
+        )
+
+
+def _replay(req: falcon.Request) -> bool:
+    value = req.get_param("replay", default="true")
+    if value not in _BOOLEANS:
+        raise InvalidInput.field("replay", "true or false")
+    return _BOOLEANS[value]

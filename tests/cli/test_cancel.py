@@ -1,0 +1,94 @@
+"""``pipeline-host cancel``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from pipeline_host.client import ApiClient, ClientError
+from pipeline_host.testing import LiveServer
+from pipeline_host.testing.waiting import wait_until
+
+from .running import START, python, run, start
+
+_names = count(1)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with LiveServer(tmp_path_factory.mktemp("cancel") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def api(shared: LiveServer) -> Iterator[ApiClient]:
+    with ApiClient(shared.url) as client:
+        yield client
+
+
+@pytest.fixture
+def name(api: ApiClient) -> str:
+    """A running process that nobody really runs."""
+    process_id = f"one-of-{next(_names)}-to-be-cancelled"
+    given = {"promptPreview": "do\x1bit", "status": "running", "startTime": START}
+    api.create({"id": process_id, **given})
+    return process_id
+
+
+def test_it_says_what_it_cancelled(api: ApiClient, name: str) -> None:
+    done = run("cancel", "--server", api.server_url, name)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"{name} (do\\x1bit): cancelled\n"
+    assert api.get(name)["status"] == "cancelled"
+
+
+def test_what_has_ended_cannot_be_cancelled(api: ApiClient, name: str) -> None:
+    api.patch(name, {"status": "completed"})
+    done = run("cancel", "--server", api.server_url, name)
+    assert done.returncode == 1
+    sentence = f"{name}: Process is already in terminal state: completed\n"
+    assert done.stderr.decode() == sentence
+
+
+def test_each_is_cancelled_whatever_becomes_of_the_others(api: ApiClient, name: str) -> None:
+    words = ["cancel", "--server", api.server_url, "nobody-has-it", name[:9]]
+    done = run(*words)
+    assert done.returncode == 1
+    assert done.stderr == b"nobody-has-it: Process not found\n"
+    assert api.get(name)["status"] == "cancelled"
+
+
+STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); "
+
+
+@pytest.mark.parametrize(
+    ("before", "outcome"),
+    [("", "terminated (exit code 143)"), (STUBBORN, "killed (exit code 137)")],
+)
+def test_it_can_wait_until_the_command_has_stopped(
+    api: ApiClient, before: str, outcome: str
+) -> None:
+    name = f"really-run-{next(_names)}"
+    program = f"{before}import time; print('ready'); time.sleep(60)"
+    options = ["--server", api.server_url, "--id", name, "--grace", "0.3"]
+
+    def written() -> bool:
+        try:
+            return api.output(name) == b"ready\n"
+        except ClientError:
+            return False
+
+    with start("run", *options, *python(program)) as popen:
+        wait_until(written)
+        done = run("cancel", "--server", api.server_url, "--wait", name)
+        popen.communicate(timeout=30)
+    assert done.returncode == 0
+    assert done.stdout.decode().splitlines()[1].endswith(f": {outcome}")
+
+
+def test_it_does_not_wait_for_ever(api: ApiClient, name: str) -> None:
+    done = run("cancel", "--server", api.server_url, "--wait", "--timeout", "0.1", name)
+    assert done.returncode == 1
+    assert b"nobody said within 0.1 s that it stopped" in done.stderr

@@ -1,0 +1,257 @@
+"""Compaction: the journal gets small, and nobody notices anything else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline_host.errors import NotFound
+from pipeline_host.models import ProcessFilter, Workspace
+from pipeline_host.testing.store_base import (
+    changes_since,
+    chunks,
+    new_process,
+    newest,
+    race,
+    set_fields,
+    text_of,
+)
+from pipeline_host.testing.waiting import wait_until
+from pipeline_host_filestore import compaction
+from pipeline_host_filestore.lock import FileLock
+from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_filestore.store import FileProcessStore
+
+Opener = Callable[..., FileProcessStore]
+NEVER = FileStoreOptions(compact_size=10**12, durability="os")
+SMALL = FileStoreOptions(compact_size=4096, durability="os")
+
+
+def generation(store: FileProcessStore) -> int:
+    with store._access.reading() as replica:
+        return replica.journal.header.generation
+
+
+def compact(store: FileProcessStore) -> None:
+    assert store._compactor.compact(force=True)
+
+
+def fill(store: FileProcessStore) -> None:
+    """Processes with long and short texts in all stages, and some that are gone."""
+    store.register_workspace(Workspace(id="w", name="one", root_path="/1"))
+    store.register_workspace(Workspace(id="v", name="two", root_path="/2"))
+    for number in range(20):
+        process_id = f"p{number}"
+        store.add(new_process(process_id, workspace="w", full_prompt="prompt " * (number * 40)))
+        if number % 2:
+            store.update(process_id, set_fields(result="result " * number * 30))
+        if number % 3:
+            store.update(process_id, set_fields(status="completed", metadata={"n": number}))
+        if number % 5 == 0:
+            store.remove(process_id)
+
+
+def everything(store: FileProcessStore) -> tuple[object, ...]:
+    page = store.list(ProcessFilter(limit=1000))
+    return (
+        page,
+        [store.get(process.id) for process in page.processes],
+        store.stats(),
+        store.workspaces(),
+        newest(store),
+        store.epoch,
+    )
+
+
+def test_all_is_as_it_was_for_who_compacted_who_reads_on_and_who_opens_later(
+    open_store: Opener, data_dir: Path
+) -> None:
+    store, reader = open_store(NEVER), open_store(NEVER)
+    fill(store)
+    assert everything(reader) == everything(store)
+    late = open_store(NEVER)
+    late_knows = everything(late)
+    fill_more = [("q", "x" * 3000), ("r", "short")]
+    for process_id, prompt in fill_more:
+        store.add(new_process(process_id, full_prompt=prompt))
+    before = everything(store)
+    size = (data_dir / "journal.jsonl").stat().st_size
+    compact(store)
+    assert (data_dir / "journal.jsonl").stat().st_size < size
+    for opened in (store, reader, late, open_store(NEVER)):
+        assert everything(opened) == before
+        assert generation(opened) == 2
+    assert late_knows != before
+
+
+def test_fingerprints_and_incarnations_are_kept(open_store: Opener) -> None:
+    store = open_store(NEVER)
+    store.add(new_process())
+    store.append_output("p", chunks("before"))
+    store.update("p", set_fields(result="r"))
+    incarnation = store.read_output("p").incarnation
+    compact(store)
+    for opened in (store, open_store(NEVER)):
+        assert not opened.add(new_process()).created
+        assert opened.read_output("p").incarnation == incarnation
+        assert text_of(opened, "p") == "before"
+
+
+def test_changes_go_on_and_the_newest_are_still_told(
+    open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "KEPT_CHANGES", 10)
+    store, reader = open_store(NEVER), open_store(NEVER)
+    fill(store)
+    every = changes_since(reader, 0)
+    compact(store)
+    later = open_store(NEVER)
+    store.add(new_process("next"))
+    assert changes_since(reader, 0)[: len(every)] == every
+    assert [change.seq for change in changes_since(reader, every[-1].seq)] == [every[-1].seq + 1]
+    assert changes_since(later, every[-11].seq)[:10] == every[-10:]
+    assert later.changes(every[-12].seq).resync
+
+
+def test_it_happens_by_itself_when_most_is_garbage(open_store: Opener, data_dir: Path) -> None:
+    store = open_store(SMALL)
+    store.add(new_process())
+    for number in range(200):
+        store.update("p", set_fields(result=f"result {number}"))
+    wait_until(lambda: generation(store) > 1)
+    size = (data_dir / "journal.jsonl").stat().st_size
+    assert size < 200 * 300
+    assert store.get("p").result == "result 199"
+
+
+def test_it_does_not_happen_where_nothing_is_garbage(open_store: Opener) -> None:
+    store = open_store(SMALL)
+    for number in range(100):
+        store.add(new_process(f"p{number}"))
+    store._compactor.close()
+    assert generation(store) == 1
+
+
+def test_two_that_compact_at_once_do_it_once(open_store: Opener, data_dir: Path) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    other = FileLock(data_dir / "compact.lock", 0)
+    assert other.try_take()
+    assert not store._compactor.compact(force=True)
+    other.release()
+    assert generation(store) == 1
+
+
+def test_one_that_was_killed_halfway_leaves_nothing_behind(
+    open_store: Opener, data_dir: Path
+) -> None:
+    (data_dir).mkdir()
+    (data_dir / "journal.jsonl.tmp").write_bytes(b"half of a journal" * 1000)
+    store = open_store(NEVER)
+    fill(store)
+    before = everything(store)
+    compact(store)
+    assert everything(open_store(NEVER)) == before
+    assert not (data_dir / "journal.jsonl.tmp").exists()
+
+
+def test_one_that_fails_changes_nothing(
+    open_store: Opener, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = False
+
+    def sync(fd: int) -> None:
+        if failing:
+            raise OSError(28, "No space left on device")
+
+    store = open_store(SMALL, fdatasync=sync)
+    store.add(new_process())
+    failing = True
+    for number in range(100):
+        store.update("p", set_fields(result=f"result {number}"))
+    wait_until(lambda: "could not be compacted" in caplog.text)
+    store.update("p", set_fields(result="last"))
+    assert generation(store) == 1
+    assert store.get("p").result == "last"
+    assert not (data_dir / "journal.jsonl.tmp").exists()
+    assert caplog.text.count("could not be compacted") == 1
+
+
+def test_what_could_not_be_read_is_kept_aside(open_store: Opener, data_dir: Path) -> None:
+    store = open_store(NEVER)
+    for process_id in ("a", "damaged", "b"):
+        store.add(new_process(process_id))
+    store.append_output("damaged", chunks("kept"))
+    store.close()
+    path = data_dir / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"id":"damaged"', b'"id":"Damaged"'))
+    store = open_store(NEVER)
+    (damage,) = store.damage
+    compact(store)
+    assert store.damage == []
+    saved = data_dir / "damaged" / f"journal-1-{damage.start}"
+    assert b'"id":"Damaged"' in saved.read_bytes()
+    assert len(list((data_dir / "output").glob("*/*"))) == 1
+    assert [process.id for process in store.list(ProcessFilter()).processes] == ["a", "b"]
+
+
+def test_a_reader_that_missed_a_generation_reads_anew(open_store: Opener) -> None:
+    store, sleeper = open_store(NEVER), open_store(NEVER)
+    fill(store)
+    assert everything(sleeper) == everything(store)
+    for turn in range(3):
+        store.add(new_process(f"turn {turn}", full_prompt="long " * 1000))
+        compact(store)
+    store.remove("p1")
+    assert everything(sleeper) == everything(store)
+    assert changes_since(sleeper, 0) == changes_since(store, 0)
+    with pytest.raises(NotFound):
+        sleeper.get("p1")
+
+
+def test_writers_and_readers_go_on_meanwhile(open_store: Opener) -> None:
+    """Three openings write and read while the journal is replaced again and again."""
+    stores = [open_store(FileStoreOptions(compact_size=0, durability="os")) for _ in range(3)]
+    done = threading.Event()
+    generations = set()
+
+    def write(number: int) -> None:
+        store = stores[number]
+        for turn in range(60):
+            process_id = f"{number}-{turn}"
+            store.add(new_process(process_id, full_prompt=process_id * 400))
+            store.update(process_id, set_fields(result=process_id * 300))
+            assert store.get(process_id).full_prompt == process_id * 400
+            store.append_output(process_id, chunks(process_id))
+            if turn % 3 == 0:
+                store.remove(process_id)
+
+    def read() -> None:
+        seen = 0
+        while not done.is_set():
+            changes = changes_since(stores[0], seen)
+            assert [change.seq for change in changes] == list(
+                range(seen + 1, seen + len(changes) + 1)
+            )
+            seen += len(changes)
+            for process in stores[1].list(ProcessFilter(limit=20)).processes:
+                assert process.full_prompt == process.id * 400
+                assert process.result in (None, process.id * 300)
+            generations.add(generation(stores[2]))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    race(*[lambda number=number: write(number) for number in range(3)])
+    done.set()
+    reader.join()
+    expected = {f"{number}-{turn}" for number in range(3) for turn in range(60) if turn % 3}
+    for store in (*stores, open_store(NEVER)):
+        page = store.list(ProcessFilter(limit=1000))
+        assert {process.id for process in page.processes} == expected
+        assert all(text_of(store, process.id) == process.id for process in page.processes)
+        assert store.damage == []
+        assert newest(store) == 3 * (60 + 60 + 20)
+    assert len(generations) > 1

@@ -1,0 +1,171 @@
+"""Lists and counts, held against the plainest way to make them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline_host.models import STATUSES, Process, ProcessFilter
+from pipeline_host.testing.store_base import moment, new_process
+from pipeline_host_filestore import listing, pruning
+from pipeline_host_filestore.index import Entry, Index, key_of
+from pipeline_host_filestore.listing import Listing
+
+WORKSPACES = st.sampled_from([None, "w1", "w2"])
+TYPES = st.sampled_from(["clarification", "code-review"])
+PARENTS = st.sampled_from([None, "p0", "p1"])
+SOME_STATUSES = st.lists(st.sampled_from(STATUSES), max_size=3).map(tuple)
+
+PROCESSES = st.builds(
+    new_process,
+    st.integers(0, 11).map("p{}".format),
+    status=st.sampled_from(STATUSES),
+    type=TYPES,
+    parent_process_id=PARENTS,
+    workspace=WORKSPACES,
+    start_time=st.integers(0, 5).map(moment),
+    full_prompt=st.sampled_from(["Straße", "needle", ""]),
+)
+STEPS = st.lists(st.one_of(PROCESSES, st.integers(0, 11).map("p{}".format)), max_size=30)
+FILTERS = st.builds(
+    ProcessFilter,
+    workspace=WORKSPACES,
+    statuses=st.none() | SOME_STATUSES,
+    type=st.none() | TYPES,
+    parent=PARENTS,
+    since=st.none() | st.integers(0, 5).map(moment),
+    q=st.sampled_from([None, "NEEDLE", "STRASSE", "p1"]),
+    order=st.sampled_from(["asc", "desc"]),
+    limit=st.integers(1, 6),
+    offset=st.integers(0, 6),
+)
+
+
+def entry_of(process: Process, number: int) -> Entry:
+    return Entry(
+        process=process, fingerprint="", incarnation=number, version=number, size=1, large={}
+    )
+
+
+def built(steps: list[Process | str], *, at_once: bool) -> Index:
+    """An index that took these steps: put a process in, or drop an id."""
+    index = Index()
+
+    def take() -> None:
+        for number, step in enumerate(steps, start=1):
+            if isinstance(step, str):
+                index.drop(step)
+            else:
+                old = index.get(step.id)
+                index.put(entry_of(step, old.incarnation if old else number))
+
+    if at_once:
+        with index.filling():
+            take()
+    else:
+        take()
+    return index
+
+
+def whole(entry: Entry) -> Process:
+    return entry.process
+
+
+def plain(index: Index, query: ProcessFilter) -> list[str]:
+    """The ids of all that match, in order."""
+    found = []
+    for entry in sorted(index.entries(), key=key_of, reverse=query.order == "desc"):
+        process = entry.process
+        texts = " ".join([process.id, process.prompt_preview, process.full_prompt])
+        matches = [
+            query.workspace in (None, process.workspace_id),
+            query.statuses is None or process.status in query.statuses,
+            query.type in (None, process.type),
+            query.parent in (None, process.parent_process_id),
+            query.since is None or process.start_time >= query.since,
+            query.q is None or query.q.casefold() in texts.casefold(),
+        ]
+        if all(matches):
+            found.append(process.id)
+    return found
+
+
+def ids(found: Listing) -> list[str]:
+    return [key.id for key in found.keys]
+
+
+@settings(max_examples=150)
+@given(STEPS, FILTERS, st.booleans())
+def test_a_page_is_a_cut_of_all_that_match(
+    steps: list[Process | str], query: ProcessFilter, at_once: bool
+) -> None:
+    index = built(steps, at_once=at_once)
+    expected = plain(index, query)
+    found = listing.select(index, query, whole)
+    assert ids(found) == expected[query.offset : query.offset + query.limit]
+    assert found.total == len(expected)
+    assert (found.next_cursor is not None) == (query.offset + query.limit < len(expected))
+
+
+@settings(max_examples=100)
+@given(STEPS, FILTERS)
+def test_cursors_lead_through_all_that_match(
+    steps: list[Process | str], query: ProcessFilter
+) -> None:
+    index = built(steps, at_once=True)
+    fields: dict[str, Any] = {name: getattr(query, name) for name in query.__struct_fields__}
+    fields["offset"] = 0
+    found: list[str] = []
+    page = listing.select(index, ProcessFilter(**fields), whole)
+    found += ids(page)
+    while page.next_cursor:
+        page = listing.select(index, ProcessFilter(**fields | {"cursor": page.next_cursor}), whole)
+        found += ids(page)
+    assert found == plain(index, query)
+
+
+@settings(max_examples=50)
+@given(STEPS)
+def test_filled_at_once_or_one_by_one_is_the_same(steps: list[Process | str]) -> None:
+    one_by_one, at_once = built(steps, at_once=False), built(steps, at_once=True)
+    assert list(one_by_one.entries()) == list(at_once.entries())
+    assert one_by_one.bytes == at_once.bytes == len(one_by_one)
+    counts = [
+        {workspace: list(keys) for workspace, keys in index.workspaces()}
+        for index in (one_by_one, at_once)
+    ]
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+def test_what_facets_cover_is_not_gone_through(size: int) -> None:
+    """A page costs what the page costs: no process is looked at that isn't on it."""
+    index = Index()
+    with index.filling():
+        for number in range(1, size + 1):
+            status = STATUSES[number % 5]
+            index.put(entry_of(new_process(f"p{number}", workspace="w", status=status), number))
+    looked_at: list[str] = []
+
+    def look(entry: Entry) -> Process:
+        looked_at.append(entry.process.id)
+        return entry.process
+
+    for query in (
+        ProcessFilter(limit=2),
+        ProcessFilter(limit=2, workspace="w", statuses=("queued", "failed")),
+        ProcessFilter(limit=2, statuses=("running",), since=moment(0), order="desc"),
+    ):
+        found = listing.select(index, query, look)
+        assert len(found.keys) == 2
+    assert looked_at == []
+
+
+def test_a_status_named_twice_counts_once() -> None:
+    index = built([new_process("p", status="failed")], at_once=False)
+    query = ProcessFilter(statuses=("failed", "failed"))
+    assert listing.select(index, query, whole).total == 1
+    assert pruning.to_clear(index, ["failed", "failed"], None) == ["p"]
