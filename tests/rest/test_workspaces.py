@@ -10,7 +10,12 @@ from .client import Api, unique
 
 
 def test_a_workspace_is_registered_and_listed(api: Api) -> None:
-    workspace = {"id": unique("w"), "name": "Proj €", "rootPath": "/work/proj", "color": "#ff0000"}
+    workspace = {
+        "id": unique("w"),
+        "name": "Proj €",
+        "rootPath": "/home/me/proj",
+        "color": "#ff0000",
+    }
     answer = api.post("/api/workspaces", workspace)
     assert (answer.status, answer.json()) == (201, workspace)
     assert workspace in api.get("/api/workspaces").json()["workspaces"]
