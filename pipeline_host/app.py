@@ -16,11 +16,19 @@ import falcon
 from pipeline_host.bodies import HOST_KEY
 from pipeline_host.config import Settings, plugin_options
 from pipeline_host.errors import PluginError, StartupError
-from pipeline_host.guard import Guard, refusal_answer
-from pipeline_host.hookspecs import LifespanSpec, Route, RouteSpec, Sink, SinkSpec, StoreContext
+from pipeline_host.expiry import Expiry
+from pipeline_host.guard import SECURITY_HEADERS, Guard, refusal_answer
+from pipeline_host.hookspecs import (
+    LifespanSpec,
+    NoOptions,
+    Route,
+    RouteSpec,
+    SinkSpec,
+    StoreContext,
+)
 from pipeline_host.host import Host
 from pipeline_host.live import LiveStore
-from pipeline_host.models import Change
+from pipeline_host.observing import Observing
 from pipeline_host.paths import canonical_path, raw_path, template_key
 from pipeline_host.plugins import (
     Conflict,
@@ -32,6 +40,7 @@ from pipeline_host.plugins import (
 )
 from pipeline_host.reports import PluginReport, Reports, sentence_of
 from pipeline_host.retention import Retention
+from pipeline_host.sinks import Sinks
 from pipeline_host.store import DoorbellStore, ProcessStore
 from pipeline_host.web import make_falcon_app
 
@@ -39,14 +48,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log: Final = logging.getLogger(__name__)
-
-SECURITY_HEADERS: Final = (
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
-)
-"""Added to every answer that doesn't have them."""
 
 
 class Application:
@@ -91,20 +92,29 @@ def create_app(settings: Settings) -> Application:
     check_startable(plugins)
     _warn_of_unused_options(plugins, settings)
     chosen = select_store(plugins, settings)
+    _check_sink_options(plugins.sinks, settings)
     reports = Reports(plugins.reports)
     with ExitStack() as closing:
         store = LiveStore(open_store(chosen, settings))
         closing.callback(store.close)
         retention = Retention(store, settings)
         closing.callback(retention.close)
-        host = Host(settings=settings, store=store, plugins=reports)
+        expiry = Expiry(store)
+        closing.callback(expiry.close)
+        sinks = Sinks(store, settings.workers)
+        closing.callback(sinks.close)
+        host = Host(settings=settings, store=store, plugins=reports, sinks=sinks.tellers)
         falcon_app = make_falcon_app()
         _add_routes(falcon_app, plugins.routes, host, reports)
         for sink in plugins.sinks:
-            _subscribe(sink, host, reports, closing)
+            _subscribe(sink, sinks, host, reports)
         for lifespan in plugins.lifespans:
             _enter(lifespan, host, reports, closing)
+        if host.observers:
+            falcon_app.add_middleware(Observing(host.observers))
         retention.start()
+        expiry.start()
+        closing.callback(host.delivery.close)
         closing.callback(host.draining.begin)
         return Application(host, falcon_app, closing.pop_all())
 
@@ -193,37 +203,21 @@ def _claim(owners: dict[str, PluginReport], route: Route, plugin: PluginReport) 
         raise Conflict("path", route.path, (owner, plugin)).error()
 
 
-class _SinkCaller:
-    """Tells a sink of changes. The feed logs its first failure, counts all, and goes on."""
+def _check_sink_options(sinks: Iterable[Provided[SinkSpec]], settings: Settings) -> None:
+    """Refuse options that don't fit, before anything is begun.
 
-    def __init__(self, sink: Sink, plugin: PluginReport, name: str, reports: Reports) -> None:
-        self._sink = sink
-        self._plugin = plugin
-        self._name = name
-        self._reports = reports
-        self._failed = False
-
-    def __repr__(self) -> str:
-        return f"{self._name} of {self._plugin}"
-
-    def __call__(self, change: Change) -> None:
-        try:
-            self._sink.on_change(change)
-        except (Exception, SystemExit) as error:
-            if not self._failed:
-                self._failed = True
-                self._reports.note(self._plugin, f"{self._name}: {sentence_of(error)}")
-            raise PluginError(f"{self!r}: {sentence_of(error)}") from error
+    Raises:
+        InvalidSettings: an option is unknown, or has a value that can't be used.
+    """
+    for provided in sinks:
+        if provided.spec.options is not NoOptions:
+            plugin_options(settings, provided.spec.name, provided.spec.options)
 
 
-def _subscribe(
-    provided: Provided[SinkSpec], host: Host, reports: Reports, closing: ExitStack
-) -> None:
-    name = f"sink {provided.spec.name}"
-    with reports.guard(provided.plugin, name):
-        sink = provided.spec.factory(host)
-        caller = _SinkCaller(sink, provided.plugin, name, reports)
-        closing.callback(host.store.on_process_change(caller))
+def _subscribe(provided: Provided[SinkSpec], sinks: Sinks, host: Host, reports: Reports) -> None:
+    with reports.guard(provided.plugin, f"sink {provided.spec.name}"):
+        made = provided.spec.factory(host)
+        sinks.add(provided.spec, made, partial(reports.note, provided.plugin))
 
 
 def _enter(

@@ -10,14 +10,14 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import msgspec
 
 from pipeline_host.errors import InvalidSettings
 from pipeline_host.expected import expected
 from pipeline_host.settings import DECLARATIONS, Declaration, Settings, default_data_dir
-from pipeline_host.sources import Given, from_env, from_file, from_flags
+from pipeline_host.sources import Given, from_env, from_file, from_flags, split_list
 
 __all__ = ["Settings", "load_settings", "plugin_options", "settings_reference"]
 
@@ -72,6 +72,8 @@ def plugin_options(settings: Settings, name: str, options_type: type[S]) -> S:
         if key not in fields:
             raise InvalidSettings(f"{path} ({origin}): {_unknown(key, fields)}")
         kind = kinds[fields[key].name]
+        if isinstance(value, str) and get_origin(kind) is tuple:
+            value = split_list(value)
         given = Given(path, value, origin, Path.cwd(), typed=not isinstance(value, str))
         values[fields[key].name] = _read(given, kind)
     missing = [key for key, field in fields.items() if field.required and field.name not in values]

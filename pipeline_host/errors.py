@@ -82,6 +82,15 @@ class StoreUnavailable(PipelineHostError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class TooManyStreams(PipelineHostError):
+    """There are as many streams as the settings allow."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} open streams, as many as may be; try again later")
+
+
 class StorageFull(StoreUnavailable):
     """The disk has no room; what is stored stays readable."""
 

@@ -53,6 +53,7 @@ class Feed:
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._listeners: dict[object, _Listener] = {}
+        self._change_watches: dict[object, Callable[[], None]] = {}
         self._watches = WatchBook(self._listen)
         self._emitters = Emitters(store, self.watch_output, self._bell.set, self._count)
         self._seq = 0
@@ -85,6 +86,21 @@ class Feed:
             since = self._join()
             self._listeners[key] = _Listener(since, Guarded(callback, self._count), resync)
         return partial(self._forget, key)
+
+    def watch_changes(self, wake: Callable[[], None]) -> Unsubscribe:
+        """Call ``wake`` whenever there may be changes: a doorbell.
+
+        ``wake`` is called on any thread, returns at once and raises nothing; now and then without
+        a reason. Subscribe first, then read: so nothing that comes between is missed.
+
+        Raises:
+            StoreUnavailable: the change log can't be read now.
+        """
+        key = object()
+        with self._lock:
+            self._join()
+            self._change_watches[key] = wake
+        return lambda: self._change_watches.pop(key, None) and None
 
     def watch_output(self, process_id: str, wake: Callable[[], None]) -> OutputWatch:
         """Call ``wake`` whenever the process's output may have grown or ended: a doorbell.
@@ -124,7 +140,9 @@ class Feed:
         """
         if process_id is not None:
             self._watches.ring(process_id)
-        elif self._listeners or self._watches:
+            return
+        self._wake_change_watches()
+        if self._listeners or self._watches:
             self._bell.set()
 
     def close(self) -> None:
@@ -134,6 +152,7 @@ class Feed:
             thread, self._thread = self._thread, None
             unlisten, self._unlisten = self._unlisten, _nothing
             self._listeners.clear()
+            self._change_watches.clear()
         unlisten()
         self._emitters.clear()
         self._watches.clear()
@@ -161,6 +180,10 @@ class Feed:
     def _forget(self, key: object) -> None:
         self._listeners.pop(key, None)
 
+    def _wake_change_watches(self) -> None:
+        for wake in tuple(self._change_watches.values()):
+            wake()
+
     def _listen(self, process_id: str | None) -> Unsubscribe:
         if isinstance(self._store, DoorbellStore):
             return self._store.listen(process_id, partial(self.ring, process_id))
@@ -175,12 +198,13 @@ class Feed:
             self._attempt("reading changes", self._read_changes)
             self._attempt("reading output", self._emitters.look)
             if time.monotonic() >= due:
+                self._wake_change_watches()
                 self._attempt("looking for output", partial(self._watches.look, self._store))
                 due = time.monotonic() + self._poll
 
     def _wait(self, due: float) -> bool:
         """Until the bell rings, or something is due and somebody wants it; false at the end."""
-        wanted = self._listeners or self._watches
+        wanted = self._listeners or self._watches or self._change_watches
         self._bell.wait(max(due - time.monotonic(), 0) if wanted else None)
         self._bell.clear()
         return not self._closed

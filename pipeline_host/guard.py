@@ -24,6 +24,13 @@ _AUTHORITY: Final = re.compile(
     r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{0,5}))?", re.ASCII
 )
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+SECURITY_HEADERS: Final = (
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+"""Added to every answer that doesn't have them."""
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 _MAX_ACCEPTED: Final = 64
 

@@ -14,11 +14,11 @@ uses. A plugin is a module (or any object) named by an entry point in the group
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 import pluggy
@@ -100,19 +100,59 @@ class RouteSpec:
 
 
 class Sink(Protocol):
-    """Something that wants to be told of every change, in order, from now on."""
+    """Something that wants to be told of every change, in order.
+
+    It is called on a thread of its own, one change at a time. It may also have ``on_resync()``,
+    which is called where changes that it has not been told of are no longer known, and
+    ``close()``, which is called when it won't be told of any more.
+    """
 
     def on_change(self, change: Change) -> None:
-        """Take one change. What it raises is logged once, counted, and harms nobody else."""
+        """Take one change, for as long as it takes.
+
+        What it raises is logged once, until it works again, counted, and harms nobody else. In
+        the scope ``deployment`` the same change then comes again, later and later, or when a
+        :class:`RetryLater` says; in the scope ``worker`` the next one comes.
+        """
+
+
+class RetryLater(Exception):
+    """Raised by a sink that knows when it shall be told of the same change again.
+
+    Args:
+        sentence: why it couldn't take it now.
+        seconds: when to try again.
+    """
+
+    def __init__(self, sentence: str, seconds: float) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
+Scope: TypeAlias = Literal["worker", "deployment"]
 
 
 @dataclass(frozen=True)
 class SinkSpec:
-    """A receiver of changes, made once in each worker."""
+    """A receiver of changes, made once in each worker.
+
+    Attributes:
+        name: what lists and its options call it; its place in the change log is kept under it.
+        summary: one line for people.
+        factory: makes it; or several, each with a place of its own, by the names that tell them
+            apart; none where it has nothing to do.
+        scope: ``worker``: each worker's is told of every change from the worker's start on.
+            ``deployment``: of all workers' one is told, at least once of each change from the
+            first start on; when its worker ends, another's goes on where it stopped.
+        options: a ``msgspec.Struct`` with defaults that ``[plugins.NAME]`` must fit; the factory
+            reads it with :func:`pipeline_host.config.plugin_options`.
+    """
 
     name: str
     summary: str
-    factory: Callable[[Host], Sink]
+    factory: Callable[[Host], Sink | Mapping[str, Sink]]
+    scope: Scope = "worker"
+    options: type[msgspec.Struct] = NoOptions
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pipeline_host.config import Settings
+from pipeline_host.delivery import Delivery
 from pipeline_host.hookspecs import Route
 from pipeline_host.live import LiveStore
+from pipeline_host.observing import Observer
 from pipeline_host.reports import PluginReport
 from pipeline_host.store import Unsubscribe
+
+if TYPE_CHECKING:
+    from pipeline_host.sinks import Teller
 
 
 class Draining:
@@ -56,6 +63,8 @@ class Host:
         started: when this worker started, on the monotonic clock, in seconds.
         routes: what the plugins mounted; complete once the application is assembled.
         draining: begins when the worker is to stop.
+        sinks: what tells the sinks of changes, and how far each has come.
+        observers: told of each request; whoever wants to be is added while plugins are assembled.
     """
 
     settings: Settings
@@ -64,3 +73,12 @@ class Host:
     routes: list[Route] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     draining: Draining = field(default_factory=Draining)
+    sinks: Sequence[Teller] = ()
+    observers: list[Observer] = field(default_factory=list)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """Takes connections over, and writes to them what they follow."""
+        delivery = Delivery(self.settings.max_streams)
+        self.draining.on_begin(delivery.drain)
+        return delivery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from pipeline_host import transitions
@@ -12,6 +12,7 @@ from pipeline_host.models import (
     Added,
     ChangeBatch,
     Chunk,
+    Lease,
     OutputBatch,
     Page,
     Process,
@@ -20,6 +21,7 @@ from pipeline_host.models import (
     Status,
     Workspace,
 )
+from pipeline_host.renewal import Renewal
 from pipeline_host.store import CHANGE_LIMIT, READ_LIMIT, ProcessStore, Unsubscribe
 from pipeline_host.transitions import Mutation
 from pipeline_host.watching import OutputWatch
@@ -40,6 +42,7 @@ class LiveStore(ProcessStore):
     def __init__(self, inner: ProcessStore, poll: float = 1.0) -> None:
         self.inner = inner
         self.feed = Feed(inner, poll)
+        self._renewal = Renewal(self)
 
     @property
     def epoch(self) -> str:
@@ -62,6 +65,9 @@ class LiveStore(ProcessStore):
 
     def read_output(self, process_id: str, after: int = 0, limit: int = READ_LIMIT) -> OutputBatch:
         return self.inner.read_output(process_id, after, limit)
+
+    def leases(self) -> Mapping[str, Lease]:
+        return self.inner.leases()
 
     def add(self, process: Process) -> Added:
         added = self.inner.add(process)
@@ -99,6 +105,7 @@ class LiveStore(ProcessStore):
     ) -> int:
         length = self.inner.append_output(process_id, chunks, offset)
         self.feed.ring(process_id)
+        self._renewal.heard_from(process_id)
         return length
 
     def close(self) -> None:
@@ -135,6 +142,10 @@ class LiveStore(ProcessStore):
     ) -> Unsubscribe:
         """See :meth:`Feed.on_process_change`."""
         return self.feed.on_process_change(callback, on_resync)
+
+    def watch_changes(self, wake: Callable[[], None]) -> Unsubscribe:
+        """See :meth:`Feed.watch_changes`."""
+        return self.feed.watch_changes(wake)
 
     def on_process_output(
         self, process_id: str, callback: OutputCallback, after: int | None = None

@@ -48,10 +48,13 @@ class Cancellation(Model, frozen=True):
 
 
 class Lease(Model, frozen=True):
-    """A reporter's promise to be heard from again within ``seconds``, next by ``expires``."""
+    """A reporter's promise to be heard from again within ``seconds``, next by ``expires``.
+
+    The store sets ``expires`` when it keeps a new process. See :mod:`pipeline_host.leases`.
+    """
 
     seconds: float
-    expires: Timestamp
+    expires: Timestamp | None = None
 
 
 class ProcessSummary(Model, frozen=True):

@@ -23,6 +23,11 @@ R = TypeVar("R", StoreSpec, RouteSpec, SinkSpec, CommandSpec, LifespanSpec)
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?")
 
 
+def is_name(text: object) -> bool:
+    """Whether ``text`` can be the name of a record."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
 def check_records(hook: str, kind: type[R], returned: Iterable[object]) -> list[R]:
     """The records of one plugin's implementations of a hook.
 
@@ -50,7 +55,7 @@ def check_records(hook: str, kind: type[R], returned: Iterable[object]) -> list[
 
 def _check(hook: str, record: Record) -> None:
     where = f"{hook}: {type(record).__name__}"
-    if not isinstance(record.name, str) or not _NAME.fullmatch(record.name):
+    if not is_name(record.name):
         raise PluginError(
             f"{where} name: expected small letters, digits, '-', '_' and '.', got {record.name!r}"
         )
@@ -58,8 +63,12 @@ def _check(hook: str, record: Record) -> None:
         raise PluginError(f"{where} {record.name}: expected a summary of one line")
     if not callable(record.factory):
         raise PluginError(f"{where} {record.name}: expected a factory that can be called")
-    if isinstance(record, StoreSpec):
+    if isinstance(record, StoreSpec | SinkSpec):
         _check_options(f"{where} {record.name}", record.options)
+    if isinstance(record, SinkSpec) and record.scope not in ("worker", "deployment"):
+        raise PluginError(
+            f"{where} {record.name} scope: expected 'worker' or 'deployment', got {record.scope!r}"
+        )
     if isinstance(record, RouteSpec):
         _check_paths(f"{where} {record.name}", record.paths)
 

@@ -110,6 +110,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graceful_timeout: Annotated[
         float, Meta(description="Seconds that requests get to end when the server stops.", ge=0)
     ] = 1.5
+    max_streams: Annotated[
+        int, Meta(description="How many live connections a worker keeps at a time.", ge=1)
+    ] = 20_000
     access_log: Annotated[bool, Meta(description="Log each request.")] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"],

@@ -71,7 +71,7 @@ def from_env(env: Mapping[str, str]) -> Iterator[Given]:
     for declaration in DECLARATIONS.values():
         text = env.get(declaration.variable)
         if text:
-            value = _split(text) if declaration.is_list else text
+            value = split_list(text) if declaration.is_list else text
             yield Given(declaration.name, value, declaration.variable, Path.cwd())
     for variable, text in env.items():
         name, _, key = variable.removeprefix(_PLUGINS_PREFIX).lower().partition("_")
@@ -101,5 +101,6 @@ def _assignments(texts: Iterable[str]) -> Iterator[Given]:
         yield Given(f"plugins.{name}.{key}", value, f"--set {path}", Path.cwd())
 
 
-def _split(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
+    """The parts of a list that is written as one text, with commas."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -8,14 +8,18 @@ The rules are proved by :class:`pipeline_host.testing.ProcessStoreContract`.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
+from msgspec.structs import replace
+
 from pipeline_host.models import (
+    MAX_LIMIT,
     Added,
     ChangeBatch,
     Chunk,
+    Lease,
     OutputBatch,
     Page,
     Process,
@@ -158,6 +162,21 @@ class ProcessStore(abc.ABC):
             NotFound: there is no such process.
         """
 
+    def leases(self) -> Mapping[str, Lease]:
+        """The lease of each process that has one and hasn't ended, by the process's id.
+
+        It is asked for once a second. This one goes through all processes that haven't ended; a
+        store with many of them better finds those with a lease by an index.
+        """
+        query = ProcessFilter(statuses=("queued", "running"), limit=MAX_LIMIT)
+        found: dict[str, Lease] = {}
+        while True:
+            page = self.list(query)
+            found |= {p.id: p.lease for p in page.processes if p.lease is not None}
+            if page.next_cursor is None:
+                return found
+            query = replace(query, cursor=page.next_cursor)
+
     @abc.abstractmethod
     def close(self) -> None:
         """Let go of files and connections; what was acknowledged is kept."""
@@ -175,4 +194,50 @@ class DoorbellStore(Protocol):
         """Call ``ring`` soon after each change (``None``), or after each output of one process.
 
         ``ring`` may be called from any thread; it returns at once and raises nothing.
+        """
+
+
+class Lead(Protocol):
+    """The right to do something as the only one of all workers; from :meth:`LeaderStore.lead`."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it still is; a store whose connection was lost may have given it to another."""
+
+    def release(self) -> None:
+        """Let another have it; a second time does nothing."""
+
+
+@runtime_checkable
+class LeaderStore(Protocol):
+    """A store that elects one of its workers (or machines), and keeps what the elected needs.
+
+    Names are the host's: small letters, digits, ``-``, ``_`` and ``.``, at most 200.
+    """
+
+    def lead(self, name: str) -> Lead | None:
+        """Take the lead of ``name`` if nobody has it; returns at once.
+
+        It ends when it is released, when this store is closed, and when its process dies, however
+        it dies.
+        """
+
+    def load_cursor(self, name: str) -> int | None:
+        """The change number that was last saved under ``name``; ``None`` if none ever was."""
+
+    def save_cursor(self, name: str, seq: int) -> None:
+        """Keep a change number for whoever leads next, also after a restart of everything.
+
+        A loss of power may bring back an older one.
+        """
+
+
+@runtime_checkable
+class ExaminedStore(Protocol):
+    """A store that can say what of its data can't be read."""
+
+    def examine(self) -> Sequence[str]:
+        """What is wrong with the data, a sentence each that says where; empty if nothing is.
+
+        It changes nothing, may read everything, and may run while others use the data.
         """

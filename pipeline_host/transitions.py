@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from pipeline_host import leases
 from pipeline_host.errors import Conflict, InvalidInput, TerminalState
 from pipeline_host.models import (
     TERMINAL,
@@ -24,7 +25,7 @@ from pipeline_host.models import (
     Status,
     Timestamp,
 )
-from pipeline_host.times import now, parse_duration, timestamp, to_ms
+from pipeline_host.times import now, now_ms, parse_duration, timestamp, to_ms
 
 Mutation: TypeAlias = Callable[[Process], Process]
 """What :meth:`ProcessStore.update` applies; it may raise to refuse, and may be called again."""
@@ -51,7 +52,11 @@ def fingerprint(process: Process) -> str:
 
 
 def created(process: Process) -> Process:
-    """The process as it is stored when it is new: one that already ended gets an end time."""
+    """The process as it is stored when it is new.
+
+    One that already ended gets an end time, and a lease that was asked for begins.
+    """
+    process = leases.granted(process, now_ms())
     if process.terminal and process.end_time is None:
         return replace(process, end_time=now())
     return process
@@ -135,6 +140,27 @@ def completed(status: Status, duration: str | None = None) -> Mutation:
         return patched(process, ProcessPatch(status=status, end_time=UNSET if end is None else end))
 
     return complete
+
+
+def reported(mutate: Mutation) -> Mutation:
+    """The same mutation, made by the process's reporter: that it is heard from renews its lease."""
+    return lambda process: leases.renewed(mutate(process), now_ms())
+
+
+def heartbeat(process: Process) -> Process:
+    """The mutation of a reporter that only says that it is still there.
+
+    Raises:
+        TerminalState: the process has ended.
+    """
+    if process.terminal:
+        raise TerminalState(process.status)
+    return leases.renewed(process, now_ms())
+
+
+def expired(process: Process) -> Process:
+    """The mutation that fails a process whose lease has ended; else it is left as it is."""
+    return leases.failed(process, now_ms())
 
 
 def _merged_metadata(

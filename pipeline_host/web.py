@@ -13,13 +13,14 @@ import msgspec
 from falcon.media import JSONHandler
 from falcon.routing import CompiledRouter
 
-from pipeline_host.errors import BodyTimeout, BodyTooLarge, PipelineHostError
+from pipeline_host.errors import BodyTimeout, BodyTooLarge, PipelineHostError, TooManyStreams
 from pipeline_host.paths import PARAMETER, decode_parameter, raw_path
 from pipeline_host.wire import decode_object
 
 log: Final = logging.getLogger(__name__)
 
 _MAX_SHOWN: Final = 300
+_RETRY_AFTER: Final = "5"
 
 
 def make_falcon_app() -> falcon.App[falcon.Request, falcon.Response]:
@@ -129,6 +130,8 @@ def _on_own_error(
 ) -> None:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s: %s", req.method, req.path, error)
+    if isinstance(error, TooManyStreams):
+        resp.set_header("retry-after", _RETRY_AFTER)
     if isinstance(error, (BodyTooLarge, BodyTimeout)):
         # What is left of the body can't be told from the next request.
         resp.set_header("connection", "close")

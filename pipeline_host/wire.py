@@ -20,6 +20,7 @@ from pipeline_host.models import (
     DEFAULT_TYPE,
     MAX_ID_LENGTH,
     Chunk,
+    Lease,
     Model,
     Process,
     ProcessPatch,
@@ -29,6 +30,9 @@ from pipeline_host.times import now_ms, parse_timestamp
 
 MAX_DEPTH: Final = 64
 MAX_STREAM_LENGTH: Final = 100
+MIN_LEASE: Final = 1
+MAX_LEASE: Final = 24 * 60 * 60
+"""The longest lease, in seconds."""
 
 M = TypeVar("M", bound=Model)
 
@@ -90,7 +94,9 @@ def decode_object(body: bytes) -> dict[str, Any]:
 
 
 def parse_process(obj: dict[str, Any]) -> Process:
-    """A process as a client sends it to be created; ``workspaceId`` moves into the metadata.
+    """A process as a client sends it to be created.
+
+    ``workspaceId`` moves into the metadata, ``leaseSeconds`` into a lease that hasn't begun.
 
     Raises:
         InvalidInput: a field is missing or of the wrong type.
@@ -107,6 +113,9 @@ def parse_process(obj: dict[str, Any]) -> Process:
     fields.setdefault("type", DEFAULT_TYPE)
     fields.setdefault("fullPrompt", "")
     fields.pop("lease", None)
+    seconds = fields.pop("leaseSeconds", None)
+    if seconds is not None:
+        fields["lease"] = _asked_lease(seconds)
     _normalise_times(fields)
     process = _convert(fields, Process)
     check_id(process.id)
@@ -224,6 +233,13 @@ def _normalise_time(fields: dict[str, Any], key: str, name: str) -> None:
             fields[key] = parse_timestamp(value)
         except ValueError:
             raise InvalidInput.field(name, "a time such as 2026-11-22T07:00:00.000Z") from None
+
+
+def _asked_lease(seconds: Any) -> Lease:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if number and MIN_LEASE <= seconds <= MAX_LEASE:
+        return Lease(seconds=float(seconds))
+    raise InvalidInput.field("leaseSeconds", f"a number from {MIN_LEASE} to {MAX_LEASE}")
 
 
 def _check_workspace(metadata: dict[str, Any] | None) -> None:

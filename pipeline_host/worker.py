@@ -159,7 +159,7 @@ class Worker(GeventWebSocketWorker):  # type: ignore[misc]  # it is untyped
             server.end_idle()
         while not self._at_once and (left := end - time.monotonic()) > 0:
             self.notify()
-            if _all_done(servers, min(left, _NOTIFY)):
+            if _all_done(servers, min(left, _NOTIFY)) and self._all_delivered(min(left, _NOTIFY)):
                 break
         for server in servers:
             server.pool.kill(timeout=_ENDING / 2)
@@ -167,6 +167,11 @@ class Worker(GeventWebSocketWorker):  # type: ignore[misc]  # it is untyped
     def _patience(self) -> float:
         """How long to wait, so that all is done before gunicorn kills the worker."""
         return float(max(self.cfg.graceful_timeout - _ENDING, self.cfg.graceful_timeout / 2))
+
+    def _all_delivered(self, seconds: float) -> bool:
+        """Wait for the end of the connections that were handed over, at most so long."""
+        delivery = getattr(self.host, "delivery", None)
+        return delivery is None or bool(delivery.wait_empty(seconds))
 
     def _tell_draining(self) -> None:
         if self.host is None:

@@ -33,6 +33,7 @@ class Job:
     process_id: str | None
     grace: float
     flush_timeout: float
+    lease: float
 
     @property
     def preview(self) -> str:
@@ -60,6 +61,7 @@ class Job:
             "status": "running",
             "startTime": now(),
             "parentProcessId": self.parent,
+            "leaseSeconds": self.lease or None,
             "workingDirectory": str(_here()),
             "metadata": {"workspaceId": workspace["id"], "workspaceName": workspace["name"]},
         }

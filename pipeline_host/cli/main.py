@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "ps": "pipeline_host.cli.ps:ps_command",
     "tail": "pipeline_host.cli.tail:tail_command",
     "cancel": "pipeline_host.cli.cancel:cancel_command",
+    "doctor": "pipeline_host.cli.doctor:doctor_command",
     "plugins": "pipeline_host.cli.plugins:plugins_command",
 }
 """Each is imported when it is called, so that ``ps`` needn't wait for the server's libraries."""

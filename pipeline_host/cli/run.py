@@ -10,6 +10,13 @@ import click
 from pipeline_host.cli.common import PROCESS_VARIABLE, open_client, server_option
 from pipeline_host.cli.job import GRACE_VARIABLE, Job
 from pipeline_host.cli.supervise import Run
+from pipeline_host.wire import MAX_LEASE, MIN_LEASE
+
+
+def _lease(context: click.Context, option: click.Parameter, value: float) -> float:
+    if 0 < value < MIN_LEASE:
+        raise click.BadParameter(f"expected 0, or {MIN_LEASE} to {MAX_LEASE}")
+    return value
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
@@ -46,6 +53,16 @@ from pipeline_host.cli.supervise import Run
     show_default=True,
     help="How long to wait at the end for a server that can't be reached.",
 )
+@click.option(
+    "--lease",
+    metavar="SECONDS",
+    type=click.FloatRange(0, MAX_LEASE),
+    callback=_lease,
+    default=30.0,
+    show_default=True,
+    help="After how long without a word from here the server takes the process for lost, and "
+    "failed; 0 for never, such as for a command that is to be stopped with Ctrl-Z for long.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run_command(
     server: str,
@@ -56,6 +73,7 @@ def run_command(
     process_id: str | None,
     grace: float,
     flush_timeout: float,
+    lease: float,
     command: tuple[str, ...],
 ) -> None:
     """Run COMMAND, and report its output and its end as they come.
@@ -76,6 +94,7 @@ def run_command(
         process_id=process_id,
         grace=grace,
         flush_timeout=flush_timeout,
+        lease=lease,
     )
     with open_client(server) as api:
         sys.exit(Run(job, api).execute())

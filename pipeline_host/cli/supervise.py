@@ -147,11 +147,11 @@ class Run:
                 if event.type == "status":
                     told = json.loads(event.data)
                     if not told.get("removed"):
-                        self._ended_on_server(told["status"])
+                        self._ended_on_server(told["status"], told.get("error"))
         except ClientError as error:
             self._problem(error)
 
-    def _ended_on_server(self, status: str) -> None:
+    def _ended_on_server(self, status: str, error: str | None = None) -> None:
         with self._lock:
             first = self._ended is None
             self._ended = self._ended or status
@@ -160,7 +160,9 @@ class Run:
             return
         if status != "cancelled":
             if not over:
-                _tell(f"on the server this process is {status} now; its output isn't kept there")
+                why = f" ({error})" if error else ""
+                sentence = f"on the server this process is {status} now{why}"
+                _tell(visible(f"{sentence}; its output isn't kept there"))
         elif not over:
             self._control.terminate(self._job.grace)
         elif self._signal_time is None:

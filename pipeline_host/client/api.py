@@ -88,6 +88,10 @@ class ApiClient:
         """Ask for a process to be stopped; the process as it is then."""
         return self._process("POST", _path(process_id, "cancel"))
 
+    def heartbeat(self, process_id: str) -> Json:
+        """Renew a process's lease, where it has one; the process as it is then."""
+        return self._process("POST", _path(process_id, "heartbeat"))
+
     def delete(self, process_id: str) -> None:
         """Forget a process and its output."""
         self._transport.json("DELETE", _path(process_id))

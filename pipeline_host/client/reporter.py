@@ -15,6 +15,7 @@ from pipeline_host.client.pending import Item, PendingQueue
 from pipeline_host.client.sender import Sender
 from pipeline_host.client.transport import encode
 
+_HEARTBEAT: Final[Item] = {"heartbeat": True}
 MEMORY_LIMIT: Final = 64 * 1024 * 1024
 LAST_DELAY: Final = 1.0
 """The longest pause between two attempts while :meth:`Reporter.close` waits, in seconds."""
@@ -32,6 +33,9 @@ class Reporter:
     429), the same is sent again after 0.1, 0.2, 0.5, 1, 2, 4 … 30 s. A repeat changes nothing:
     the process's id is chosen here, and output is sent with its offset; so nobody else may add to
     this process's output. What the server refuses for good is told to ``on_problem`` and left out.
+
+    With ``leaseSeconds`` in ``process`` the server fails the process when it hears nothing for that
+    long; so a heartbeat is sent whenever a third of that has passed in silence.
 
     Once the process has ended on the server, by whomever, its output is dropped: there it can't
     grow any more. Changes are still sent, without a status.
@@ -169,6 +173,8 @@ class Reporter:
         while (item := self._take()) is not None:
             if "patch" in item:
                 self._sender.patch(item["patch"])
+            elif item is _HEARTBEAT:
+                self._sender.heartbeat()
             else:
                 chunks = self._batch(item)
                 self._sender.output(joined(chunks))
@@ -177,15 +183,21 @@ class Reporter:
         self._drained = True
 
     def _take(self) -> Item | None:
-        """The next item, once there is one; None when all are sent and no more will come."""
+        """The next item, once there is one or it is time for a heartbeat.
+
+        None when all are sent and no more will come.
+        """
         held, self._held = self._held, None
         if held is not None:
             return held
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closing or self._abandoned)
+            silent = not self._changed.wait_for(
+                lambda: self._queue or self._closing or self._abandoned,
+                self._sender.silence_left(),
+            )
             if self._abandoned:
                 raise _Abandoned
-            return self._queue.take()
+            return _HEARTBEAT if silent else self._queue.take()
 
     def _batch(self, first: Item) -> list[Chunk]:
         """The output that waits, from ``first`` on, as much as goes into one request."""

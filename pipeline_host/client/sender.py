@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
 
@@ -17,6 +18,9 @@ QUICK: Final = (0.1, 0.2, 0.5)
 
 PATIENCE: Final = len(QUICK) + 1
 """After how many failures in a row it is told, once the server has been reached."""
+
+BEATS: Final = 3
+"""How often in the time of a lease the server is to hear from us."""
 
 _ENDING: Final = ("status", "endTime")
 
@@ -55,6 +59,8 @@ class Sender:
         self._backoff = Backoff(QUICK)
         self._failures = 0
         self._offset = 0
+        self._beat: float | None = None
+        self._sent_at = 0.0
         self.registered = False
         self.terminal_status: str | None = None
         self.gone = False
@@ -68,12 +74,26 @@ class Sender:
             except ApiError as error:
                 self._refused(error)
         try:
-            self._persist(lambda: self._api.create(process))
+            known = self._persist(lambda: self._api.create(process))
         except ApiError as error:
             self._refused(error)
             self.gone = True
         else:
             self.registered = True
+            self._beat = _beat(known)
+
+    def silence_left(self) -> float | None:
+        """In how many seconds a heartbeat is due; None where there is no lease to renew."""
+        if self._beat is None or self.gone or self.terminal_status:
+            return None
+        return max(0.0, self._sent_at + self._beat - time.monotonic())
+
+    def heartbeat(self) -> None:
+        """Renew the process's lease."""
+        try:
+            self._persist(lambda: self._api.heartbeat(self._process_id))
+        except ApiError as error:
+            self._refused(error)
 
     def output(self, chunks: Sequence[Json]) -> None:
         """Add chunks to the output; nothing happens once the process has ended on the server."""
@@ -123,6 +143,7 @@ class Sender:
             ApiError: the server refused for good.
         """
         while True:
+            self._sent_at = time.monotonic()
             try:
                 result = attempt()
             except ClientError as error:
@@ -133,8 +154,17 @@ class Sender:
                 if self._failures == (PATIENCE if self.registered else 1):
                     self._on_problem(error)
                 delay = self._backoff.next(error.retry_after)
+                if self._beat is not None and error.retry_after is None:
+                    delay = min(delay, self._beat)
                 self._pause(delay, asked=error.retry_after is not None)
             else:
                 self._failures = 0
                 self._backoff.reset()
                 return result
+
+
+def _beat(process: Json) -> float | None:
+    """After how many seconds of silence a process's reporter has to be heard from; None if ever."""
+    lease = process.get("lease")
+    seconds = lease.get("seconds") if isinstance(lease, Mapping) else None
+    return seconds / BEATS if isinstance(seconds, int | float) else None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import gevent
+import gevent.monkey
 from geventwebsocket.handler import WebSocketHandler
 from gunicorn.workers.ggevent import GeventResponse, PyWSGIHandler
 
+from pipeline_host.delivery import HANDOVER_KEY
 from pipeline_host.http import Head, Refused, parse_head, take_head
 from pipeline_host.serving.body import Body
 from pipeline_host.serving.connection import ClientGone, Connection
@@ -25,6 +28,22 @@ if TYPE_CHECKING:
     from pipeline_host.worker import Server
 
 _LINGER: Final = 5.0
+_VANISHED: Final = 120_000
+"""Milliseconds after which a client that acknowledges nothing, or takes nothing, is given up."""
+_PROBES: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+_plain_socket: Final[type[socket.socket]] = gevent.monkey.get_original("socket", "socket")
+
+
+class HandedOver(NamedTuple):
+    """A connection that the server gave away.
+
+    Attributes:
+        socket: the system's own, non-blocking.
+        received: what has arrived after the request.
+    """
+
+    socket: socket.socket
+    received: bytes
 
 
 class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both are untyped
@@ -44,6 +63,8 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
         self.application = server.application
         self._waits = server.worker.waits
         self._fresh = True
+        self._handed_over = False
+        self._environ: dict[str, Any] = {}
         self._base = server.get_environ() | {
             "SCRIPT_NAME": "",
             "REMOTE_ADDR": str(address[0]) if isinstance(address, tuple) else "",
@@ -59,6 +80,7 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
                     pass
         finally:
             self.socket.close()
+            self._environ.clear()  # it refers to this handler
 
     def _handle_next(self) -> bool:
         """Serve one request; whether another may follow on the connection."""
@@ -135,11 +157,30 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
     def _run(self, response: Response) -> None:
         result = self.application(self._environ, response.start)
         try:
-            response.send(result)
+            if self._handed_over:
+                response.begun = response.closing = True
+            else:
+                response.send(result)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
+
+    def _hand_over(self) -> HandedOver:
+        """Give the connection away: this handler ends, and sends nothing more.
+
+        The descriptor stays the same, so that the event loop isn't left with one that is closed.
+        """
+        self._handed_over = True
+        received = bytes(self.connection.buffer)
+        self.connection.buffer.clear()
+        with contextlib.suppress(OSError):  # it may be a unix socket
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (*_PROBES, (socket.TCP_USER_TIMEOUT, _VANISHED)):
+                self.socket.setsockopt(socket.IPPROTO_TCP, option, value)
+        handed_over = _plain_socket(fileno=self.socket.detach())
+        handed_over.setblocking(False)
+        return HandedOver(handed_over, received)
 
     def _may_stay(self) -> bool:
         """Not if the worker is about to end, or a body is on its way that nobody has read."""
@@ -152,8 +193,11 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
         body = self._body = Body(
             self.connection, framing, self._waits.body, expects_continue=head.expects_continue
         )
+        # A body that hasn't been read would be taken for what the client says afterwards.
+        offered = framing is None and not self.worker.cfg.is_ssl
         return {
             **self._base,
+            **({HANDOVER_KEY: self._hand_over} if offered else {}),
             **head.fields,
             "REQUEST_METHOD": head.method,
             "RAW_URI": head.target,

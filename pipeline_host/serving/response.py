@@ -147,8 +147,8 @@ class Response:
         self._without_body = self._without_body or bodiless
         if told is not None:
             self._left = int(told)
-        elif bodiless:
-            return
+        elif bodiless or (self._known_length == 0 and self._request.method == "HEAD"):
+            return  # what GET would tell isn't known (RFC 9110, 8.6)
         elif self._known_length is not None:
             self._left = self._known_length
             lines.append(b"Content-Length: %d" % self._left)

@@ -21,6 +21,8 @@ ASSERTING: Final = (
     "pipeline_host.testing.store_base",
     "pipeline_host.testing.store_changes",
     "pipeline_host.testing.store_durable",
+    "pipeline_host.testing.store_lead",
+    "pipeline_host.testing.store_leases",
     "pipeline_host.testing.store_lists",
     "pipeline_host.testing.store_live",
     "pipeline_host.testing.store_model",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pipeline_host.testing.store_changes import ChangeContentContract, ChangeOrderContract
 from pipeline_host.testing.store_durable import DurableContract
+from pipeline_host.testing.store_lead import LeadContract
+from pipeline_host.testing.store_leases import LeaseContract
 from pipeline_host.testing.store_lists import FilterContract, OrderContract, PageContract
 from pipeline_host.testing.store_live import EmitContract, LiveChangeContract, LiveOutputContract
 from pipeline_host.testing.store_model import ModelContract
@@ -39,10 +41,12 @@ class ProcessStoreContract(
     LiveChangeContract,
     LiveOutputContract,
     EmitContract,
+    LeaseContract,
     ModelContract,
     DurableContract,
     SharedContract,
     DoorbellContract,
+    LeadContract,
 ):
     """What :class:`~pipeline_host.store.ProcessStore` promises, as a pytest class to inherit from::
 
@@ -52,6 +56,6 @@ class ProcessStoreContract(
             def open_store(self, folder):
                 return MyStore(folder / "data")
 
-    ``open_store`` opens the store on the data of a folder; ``durable`` and ``shared`` say what the
-    store can do (see :class:`~pipeline_host.testing.store_base.StoreContractBase`).
+    ``open_store`` opens the store on the data of a folder; ``durable``, ``shared`` and ``leads``
+    say what the store can do (see :class:`~pipeline_host.testing.store_base.StoreContractBase`).
     """

@@ -41,6 +41,7 @@ class StoreContractBase:
         durable: what was acknowledged is still there when the store is closed and opened again.
         shared: it may be opened several times at once, by several workers; such a store is a
             :class:`~pipeline_host.store.DoorbellStore`.
+        leads: it is a :class:`~pipeline_host.store.LeaderStore`.
         patience: how long to wait for what is to come by itself, such as a ring, in seconds.
 
     The tests of a capability that is not claimed are not collected.
@@ -48,6 +49,7 @@ class StoreContractBase:
 
     durable: ClassVar[bool] = True
     shared: ClassVar[bool] = False
+    leads: ClassVar[bool] = False
     patience: ClassVar[float] = 10.0
 
     def wait_for(self, condition: Callable[[], T], what: str) -> T:

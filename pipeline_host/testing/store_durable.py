@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_host.errors import Conflict, NotFound
 from pipeline_host.models import ChangeBatch, ProcessFilter, Workspace
-from pipeline_host.store import ProcessStore
+from pipeline_host.store import ExaminedStore, ProcessStore
 from pipeline_host.testing.store_base import (
     StoreContractBase,
     changes_since,
@@ -46,6 +46,15 @@ class DurableContract(StoreContractBase):
             for process_id in ("gone", "cleared"):
                 with pytest.raises(NotFound):
                     store.get(process_id)
+
+    @needs("durable")
+    def test_nothing_is_wrong_with_data_in_order(self, folder: Path) -> None:
+        """Where the store can say."""
+        for _ in range(2):
+            with closing(self.open_store(folder)) as store:
+                if not store.stats().total_processes:
+                    self.fill(store)
+                assert not isinstance(store, ExaminedStore) or list(store.examine()) == []
 
     @needs("durable")
     def test_counts_and_workspaces_are_kept(self, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from msgspec import Struct
 from sortedcontainers import SortedList
 
-from pipeline_host.models import Process, Status, Timestamp
+from pipeline_host.models import Lease, Process, Status, Timestamp
 
 
 class Place(NamedTuple):
@@ -88,6 +88,8 @@ class Index:
         self._filling = False
         self.bytes = 0
         """The sum of all entries' sizes."""
+        self.leases: dict[str, Lease] = {}
+        """The lease of each process that has one and hasn't ended, by id."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -116,6 +118,7 @@ class Index:
         old = self._entries.get(entry.process.id)
         self._entries[entry.process.id] = entry
         self.bytes += entry.size
+        self._keep_lease(entry.process)
         if old is not None:
             self.bytes -= old.size
             if key_of(old) == key_of(entry) and _facets_of(old) == _facets_of(entry):
@@ -128,6 +131,7 @@ class Index:
         entry = self._entries.pop(process_id, None)
         if entry is not None:
             self.bytes -= entry.size
+            self.leases.pop(process_id, None)
             self._leave(entry)
         return entry
 
@@ -145,6 +149,12 @@ class Index:
         """Put other entries in the place of all; each keeps its key and what it has in common."""
         self._entries = {entry.process.id: entry for entry in entries}
         self.bytes = sum(entry.size for entry in self._entries.values())
+
+    def _keep_lease(self, process: Process) -> None:
+        if process.lease is None or process.terminal:
+            self.leases.pop(process.id, None)
+        else:
+            self.leases[process.id] = process.lease
 
     def _make_facets(self) -> None:
         members: dict[Facet, list[Key]] = {}

@@ -117,6 +117,13 @@ class OutputLog:
                 found = self._read(after, limit, place, tail)
         return found
 
+    def find_damage(self) -> Sequence[Damage]:
+        """The parts that can't be read, in order; for which the whole file is."""
+        with telling("read", self._file.path):
+            for _ in self._chunks(0, self.tail().position):
+                pass
+        return sorted(self._damage)
+
     def _read(self, after: int, limit: int, place: int, tail: Tail) -> list[Chunk]:
         found: list[Chunk] = []
         size = 0

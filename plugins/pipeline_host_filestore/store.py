@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from pipeline_host.models import (
     Added,
     ChangeBatch,
     Chunk,
+    Lease,
     OutputBatch,
     Page,
     Process,
@@ -29,13 +30,22 @@ from pipeline_host.output import place
 from pipeline_host.store import CHANGE_LIMIT, READ_LIMIT, ProcessStore, Unsubscribe
 from pipeline_host.times import now_ms, timestamp
 from pipeline_host.transitions import Mutation, created, fingerprint
-from pipeline_host_filestore import counting, journal, listing, operations, outputs, pruning
+from pipeline_host_filestore import (
+    counting,
+    examining,
+    journal,
+    listing,
+    operations,
+    outputs,
+    pruning,
+)
 from pipeline_host_filestore.access import Access
 from pipeline_host_filestore.codec import Damage
 from pipeline_host_filestore.compaction import Compactor
 from pipeline_host_filestore.doorbell import Doorbell
 from pipeline_host_filestore.flusher import Flusher
 from pipeline_host_filestore.index import Entry, Index
+from pipeline_host_filestore.leading import FileLead, Leading
 from pipeline_host_filestore.opening import open_replica, prepare
 from pipeline_host_filestore.operations import Add, Clear, Register, Remove
 from pipeline_host_filestore.options import FileStoreOptions
@@ -84,6 +94,7 @@ class FileProcessStore(ProcessStore):
         self._access = Access(lock, replica, notices)
         self._flusher = Flusher(options.flush_interval)
         self._doorbell = Doorbell()
+        self._leading = Leading(data_dir)
         self._compactor = Compactor(
             data_dir, self._access, self._outputs, fdatasync, options.compact_size
         )
@@ -178,6 +189,10 @@ class FileProcessStore(ProcessStore):
         with self._access.reading() as replica:
             return replica.state.window.after(after, limit, replica.state.last)
 
+    def leases(self) -> Mapping[str, Lease]:
+        with self._access.reading() as replica:
+            return replica.state.index.leases.copy()
+
     def append_output(
         self, process_id: str, chunks: Sequence[Chunk], offset: int | None = None
     ) -> int:
@@ -224,7 +239,24 @@ class FileProcessStore(ProcessStore):
             return lambda: None
         return self._doorbell.listen(target, ring)
 
+    def lead(self, name: str) -> FileLead | None:
+        """See :class:`pipeline_host.store.LeaderStore`."""
+        return self._leading.lead(name)
+
+    def load_cursor(self, name: str) -> int | None:
+        return self._leading.load(name)
+
+    def save_cursor(self, name: str, seq: int) -> None:
+        self._leading.save(name, seq)
+
+    def examine(self) -> Sequence[str]:
+        """See :class:`pipeline_host.store.ExaminedStore`."""
+        with self._access.reading() as replica:
+            damage, entries = tuple(replica.damage), tuple(replica.state.index.entries())
+        return tuple(examining.sentences(self._data_dir, damage, entries, self._outputs))
+
     def close(self) -> None:
+        self._leading.close()
         self._compactor.close()
         self._doorbell.close()
         self._flusher.close()

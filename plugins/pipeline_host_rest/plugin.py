@@ -9,6 +9,7 @@ from pipeline_host.hookspecs import Route, RouteSpec, hookimpl
 from pipeline_host.host import Host
 from pipeline_host_rest.cancel import CancelResource
 from pipeline_host_rest.health import HealthResource
+from pipeline_host_rest.heartbeat import HeartbeatResource
 from pipeline_host_rest.openapi import OpenApiResource
 from pipeline_host_rest.output import OutputResource
 from pipeline_host_rest.process import ProcessResource
@@ -22,6 +23,7 @@ _RESOURCES: Final[Mapping[str, Callable[[Host], object]]] = {
     "/api/processes": ProcessesResource,
     "/api/processes/{process_id}": ProcessResource,
     "/api/processes/{process_id}/cancel": CancelResource,
+    "/api/processes/{process_id}/heartbeat": HeartbeatResource,
     "/api/processes/{process_id}/output": OutputResource,
     "/api/stats": StatsResource,
     "/api/openapi.json": OpenApiResource,

@@ -9,7 +9,7 @@ import falcon
 
 from pipeline_host.bodies import read_json
 from pipeline_host.host import Host
-from pipeline_host.transitions import patch
+from pipeline_host.transitions import patch, reported
 from pipeline_host.wire import parse_patch
 from pipeline_host_rest.operations import (
     PROCESS_PARAMETERS,
@@ -50,7 +50,7 @@ class ProcessResource:
 
     def on_patch(self, req: falcon.Request, resp: falcon.Response, process_id: str) -> None:
         changes = parse_patch(read_json(req))
-        reply(resp, {"process": self._store.update(process_id, patch(changes))})
+        reply(resp, {"process": self._store.update(process_id, reported(patch(changes)))})
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, process_id: str) -> None:
         self._store.remove(process_id)

@@ -15,7 +15,7 @@ from pipeline_host.models import (
     Stats,
     Workspace,
 )
-from pipeline_host.wire import MAX_STREAM_LENGTH
+from pipeline_host.wire import MAX_LEASE, MAX_STREAM_LENGTH, MIN_LEASE
 from pipeline_host_rest.operations import SCHEMAS
 
 Schema = dict[str, Any]
@@ -26,12 +26,14 @@ _DESCRIPTIONS: Final = {
     "Process": "One run of an agent, a review, a pipeline or a command. "
     "`metadata.workspaceId` is where a process's workspace is kept.",
     "NewProcess": "A process as it is sent to be created. `workspaceId` lands in the metadata; "
-    "without an `id` the server makes one; a field that is `null` counts as left out.",
+    "without an `id` the server makes one; with `leaseSeconds` the process fails when it isn't "
+    "heard of for that long; a field that is `null` counts as left out.",
     "ProcessPatch": "What shall change. `null` clears an optional field; `metadata` and "
     "`cancellation` are merged key by key; other fields are ignored.",
     "Cancellation": "What became of a request to stop a process; its reporter adds the outcome.",
     "CancellationPatch": "What a reporter adds to a cancellation.",
-    "Lease": "A reporter's promise to be heard from again within some seconds.",
+    "Lease": "A reporter's promise to be heard from again within some seconds; "
+    "without that the process fails when it `expires`.",
     "Page": "Some of the processes that match; `total` counts all that do, "
     "`nextCursor` is there if more follow.",
     "Workspace": "A folder that processes belong to.",
@@ -93,6 +95,11 @@ def _without_null(schema: Schema) -> Schema:
 def _new_process(process: Schema) -> Schema:
     properties = {key: of for key, of in process["properties"].items() if key != "lease"}
     properties["workspaceId"] = {"type": ["string", "null"], "maxLength": MAX_ID_LENGTH}
+    properties["leaseSeconds"] = {
+        "type": ["number", "null"],
+        "minimum": MIN_LEASE,
+        "maximum": MAX_LEASE,
+    }
     for optional in ("id", "type", "fullPrompt"):
         properties[optional] = properties[optional] | {"type": ["string", "null"]}
     return process | {

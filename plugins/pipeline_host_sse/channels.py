@@ -11,8 +11,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from pipeline_host.errors import NotFound
+from pipeline_host.following import advance
 from pipeline_host.live import LiveStore
-from pipeline_host_sse.follow import advance
 from pipeline_host_sse.frames import Frames, StatusData
 
 CACHE_SIZE: Final = 8 * 1024 * 1024
@@ -77,6 +77,8 @@ class Channel:
         self.followers: dict[object, Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._rung = False
+        self._rings = 0
+        self._ended: tuple[int, StatusData] | None = None
         self._tail: Piece | None = None
         self._watch = store.watch_output(process_id, self._ring)
 
@@ -108,10 +110,14 @@ class Channel:
         Raises:
             PipelineHostError: the store can't be read now.
         """
+        rings = self._rings
+        if self._ended is not None and self._ended[0] == rings:
+            return self._ended[1]  # as many may ask at once
         try:
             process = self._store.get(self._process_id)
             if self._store.read_output(self._process_id, 0, 1).incarnation == self._incarnation:
-                return StatusData.of(process)
+                self._ended = rings, StatusData.of(process)
+                return self._ended[1]
         except NotFound:
             pass
         status = self._watch.last_status(seen.status)
@@ -123,6 +129,7 @@ class Channel:
 
     def _ring(self) -> None:
         self._rung = True
+        self._rings += 1
         for wake in tuple(self.followers.values()):
             wake()
 
@@ -150,6 +157,10 @@ class Channels:
 
     def __len__(self) -> int:
         return len(self._channels)
+
+    def opened(self, process_id: str, incarnation: int) -> Channel:
+        """The channel that somebody follows."""
+        return self._channels[(process_id, incarnation)]
 
     @contextmanager
     def join(

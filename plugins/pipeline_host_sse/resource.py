@@ -9,9 +9,10 @@ import falcon
 
 from pipeline_host.cursors import Kind
 from pipeline_host.errors import InvalidInput, NotFound
+from pipeline_host.following import begin, is_end, read_from
 from pipeline_host.host import Host
 from pipeline_host_sse.channels import Channels
-from pipeline_host_sse.follow import begin, is_end, read_from
+from pipeline_host_sse.delivered import HEADERS, deliver
 from pipeline_host_sse.frames import StatusData
 from pipeline_host_sse.openapi import STREAM
 from pipeline_host_sse.stream import EventStream
@@ -45,12 +46,12 @@ class StreamResource:
         if start.after is Kind.END:
             resp.status = falcon.HTTP_204
             return
-        resp.content_type = "text/event-stream"
-        resp.set_header("Cache-Control", "no-cache")
-        resp.set_header("X-Accel-Buffering", "no")
-        resp.stream = EventStream(
-            self._host, self._channels, req.env, process_id, batch.incarnation, start, seen
-        )
+        for name, value in HEADERS:
+            resp.set_header(name, value)
+        stream = (process_id, batch.incarnation, start, seen)
+        if req.method != "HEAD" and deliver(self._host, self._channels, req.env, *stream):
+            return
+        resp.stream = EventStream(self._host, self._channels, req.env, *stream)
 
 
 def _replay(req: falcon.Request) -> bool:

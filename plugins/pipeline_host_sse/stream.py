@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from pipeline_host.cursors import Kind
 from pipeline_host.errors import PipelineHostError
+from pipeline_host.following import Start
 from pipeline_host.hangup import watch_hangup
 from pipeline_host.host import Host
 from pipeline_host_sse.channels import Channel, Channels
-from pipeline_host_sse.follow import Start
 from pipeline_host_sse.frames import HEARTBEAT, OPENING, StatusData
 
 log: Final = logging.getLogger(__name__)

@@ -128,14 +128,20 @@ class ScriptedServer:
         if known is not None:
             same = known.created_with == body
             return (200, known.process) if same else (409, {"error": "id: is known"})
-        self.processes[body["id"]] = Stored(dict(body), body)
-        return 201, body
+        asked = {"lease": {"seconds": body["leaseSeconds"]}} if "leaseSeconds" in body else {}
+        stored = self.processes[body["id"]] = Stored(body | asked, body)
+        return 201, stored.process
 
     def change(self, stored: Stored, body: dict[str, Any]) -> tuple[int, Any]:
         status = body.get("status", stored.process["status"])
         if stored.ended and status != stored.process["status"]:
             return 409, {"error": _terminal(stored)}
         stored.process.update(body)
+        return 200, {"process": stored.process}
+
+    def heartbeat(self, stored: Stored) -> tuple[int, Any]:
+        if stored.ended:
+            return 409, {"error": _terminal(stored)}
         return 200, {"process": stored.process}
 
     def append(self, stored: Stored, body: dict[str, Any]) -> tuple[int, Any]:
@@ -228,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
                 stored = scripted.processes[unquote(name)]
                 if method == "GET":
                     return 200, {"process": stored.process}
+                if rest == ["heartbeat"]:
+                    return scripted.heartbeat(stored)
                 return scripted.append(stored, body) if rest else scripted.change(stored, body)
         return 404, {"error": "Process not found"}
 

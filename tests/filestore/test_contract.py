@@ -11,6 +11,7 @@ from pipeline_host_filestore.store import FileProcessStore
 
 class TestFileProcessStore(ProcessStoreContract):
     shared = True
+    leads = True
 
     def open_store(self, folder: Path) -> FileProcessStore:
         return FileProcessStore(folder)
@@ -20,6 +21,7 @@ class TestCompactingAtEveryTurn(ProcessStoreContract):
     """The same rules hold while the journal is replaced again and again."""
 
     shared = True
+    leads = True
 
     def open_store(self, folder: Path) -> FileProcessStore:
         return FileProcessStore(folder, FileStoreOptions(durability="os", compact_size=0))

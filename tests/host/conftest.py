@@ -25,10 +25,11 @@ class Gunicorn:
     """``gunicorn -k pipeline_host.worker.Worker worker_apps:NAME`` as a process of its own."""
 
     def __init__(self, folder: Path, app: str, *args: str) -> None:
-        self.log_file = folder / f"gunicorn-{app}-{len(list(folder.iterdir()))}.log"
+        self.log_file = folder / f"gunicorn-{len(list(folder.iterdir()))}.log"
         command = [sys.executable, "-m", "gunicorn", "-k", "pipeline_host.worker.Worker"]
         command += ["--pythonpath", str(APPS.parent), "-b", "127.0.0.1:0"]
-        command += ["--no-control-socket", *args, f"worker_apps:{app}"]
+        application = app if ":" in app else f"worker_apps:{app}"
+        command += ["--no-control-socket", *args, application]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, env={**os.environ}

@@ -14,14 +14,19 @@ EXPORTS = {
     "__init__": "__version__",
     "hookspecs": (
         "PROJECT hookspec hookimpl NoOptions StoreContext StoreSpec Route RouteSpec Sink SinkSpec "
+        "RetryLater Scope "
         "CommandSpec LifespanSpec pipeline_host_process_stores pipeline_host_routes "
         "pipeline_host_event_sinks pipeline_host_commands pipeline_host_lifespan"
     ),
     "host": "Draining Host",
-    "store": "Unsubscribe READ_LIMIT CHANGE_LIMIT ProcessStore DoorbellStore",
+    "store": (
+        "Unsubscribe READ_LIMIT CHANGE_LIMIT ProcessStore DoorbellStore Lead LeaderStore "
+        "ExaminedStore"
+    ),
     "errors": (
         "PipelineHostError InvalidInput BodyTooLarge UnsupportedContent BodyTimeout NotFound "
         "Conflict TerminalState OffsetMismatch StoreUnavailable StorageFull StoreCorrupt "
+        "TooManyStreams "
         "StartupError InvalidSettings PluginError PluginConflict"
     ),
     "models": (
@@ -31,6 +36,9 @@ EXPORTS = {
         "Removed Change ChangeBatch Added"
     ),
     "bodies": "HOST_KEY INPUT_KEY PIECE BodyInput read_json iter_body check_encoding",
+    "delivery": (
+        "HANDOVER_KEY MOST_WAITING Connection Delivery Reading Source Subscription stream_head"
+    ),
     "config": "Settings load_settings plugin_options settings_reference",
     "live": "LiveStore",
     "testing": "LiveServer ProcessStoreContract wait_until",

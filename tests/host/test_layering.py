@@ -19,11 +19,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "_version errors",
         "models expected paths settings cursors http",
-        "times sources",
-        "transitions output wire config",
+        "times sources messages dead_letters",
+        "leases transitions output wire config",
         "store",
-        "hangup feed emitter watching live retention guard bodies reports",
-        "hookspecs host discovery records",
+        (
+            "delivering delivery election observing hangup following feed emitter "
+            "watching renewal live retention expiry guard bodies reports change_source"
+        ),
+        "hookspecs host discovery records sinks",
         "plugins web",
         "app",
         "wsgi server serving worker",
@@ -36,7 +39,8 @@ PUBLIC = frozenset(
     {
         *("errors", "models", "times", "transitions", "output", "wire", "cursors", "paths"),
         *("store", "live", "feed", "emitter", "watching", "hookspecs", "host", "config"),
-        *("bodies", "hangup"),
+        *("bodies", "delivery", "hangup", "following"),
+        *("messages", "dead_letters", "observing", "change_source"),
     }
 )
 """What plugins may import of the host."""
@@ -141,7 +145,10 @@ def test_importing_the_client_loads_nothing_of_the_server(name: str) -> None:
 def test_nothing_but_the_worker_knows_gevent() -> None:
     """So that the host and its stores work in any server, and in a program of one's own."""
     knowing = {shown(path) for path in modules(HOST) if _uses_gevent(path)}
-    allowed = ("pipeline_host/worker.py", "pipeline_host/server.py", "pipeline_host/hangup.py")
+    allowed = (
+        *("pipeline_host/worker.py", "pipeline_host/server.py", "pipeline_host/hangup.py"),
+        "pipeline_host/delivering/dispatcher.py",
+    )
     assert {
         name for name in knowing if not name.startswith(("pipeline_host/serving/", *allowed))
     } <= {"pipeline_host/cli/main.py", "pipeline_host/__main__.py", "pipeline_host/cli/serve.py"}

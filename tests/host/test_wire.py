@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from pipeline_host.errors import InvalidInput
-from pipeline_host.models import Cancellation, CancellationPatch, Chunk, Process, Workspace
+from pipeline_host.models import Cancellation, CancellationPatch, Chunk, Lease, Process, Workspace
 from pipeline_host.times import now_ms
 from pipeline_host.wire import (
     MAX_DEPTH,
@@ -46,6 +46,7 @@ NAMES = st.sampled_from(
     [
         *("id", "type", "promptPreview", "fullPrompt", "status", "startTime", "endTime", "error"),
         *("result", "metadata", "groupMetadata", "exitCode", "cancellation", "lease", "name"),
+        "leaseSeconds",
         *("workspaceId", "rootPath", "color", "content", "chunks", "stream", "offset", "unknown"),
         *("requestedTime", "outcome", "outcomeTime", "structuredResult"),
     ]
@@ -194,6 +195,21 @@ class TestParseProcess:
     def test_unknown_fields_are_ignored(self) -> None:
         sent = SMALLEST | {"id": "p", "unknown": {"a": 1}, "lease": "not the client's"}
         assert parse_process(sent) == parse_process(SMALLEST | {"id": "p"})
+
+    @pytest.mark.parametrize("seconds", [1, 1.0, 30, 0.5 * 3, 86_400])
+    def test_a_lease_that_is_asked_for_has_not_begun(self, seconds: float) -> None:
+        process = parse_process(SMALLEST | {"leaseSeconds": seconds, "lease": "not the client's"})
+        assert process.lease == Lease(seconds=seconds)
+
+    @pytest.mark.parametrize(
+        "seconds", [0, -1, 0.999, 86_401, 1e300, 10**400, True, "30", [30], {"seconds": 30}]
+    )
+    def test_a_lease_has_from_a_second_to_a_day(self, seconds: object) -> None:
+        with pytest.raises(InvalidInput, match="leaseSeconds: expected a number from 1 to"):
+            parse_process(SMALLEST | {"leaseSeconds": seconds})
+
+    def test_no_lease_is_asked_for_with_null(self) -> None:
+        assert parse_process(SMALLEST | {"leaseSeconds": None}).lease is None
 
     def test_what_was_sent_is_not_touched(self) -> None:
         sent = SMALLEST | {"workspaceId": "w", "metadata": {"a": 1}, "lease": 1}

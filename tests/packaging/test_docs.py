@@ -10,6 +10,8 @@ import pytest
 
 from pipeline_host.config import settings_reference
 from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_webhook.options import WebhookOptions
+from pipeline_host_websocket.clock import Options as WebSocketOptions
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,6 +26,20 @@ def test_every_option_of_the_file_store_is_documented_with_its_default() -> None
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \| [a-z]", text, re.MULTILINE))
     declared = {f.name: str(f.default) for f in msgspec.structs.fields(FileStoreOptions)}
+    assert documented == declared
+
+
+@pytest.mark.parametrize(
+    ("plugin", "options"), [("websocket", WebSocketOptions), ("webhook", WebhookOptions)]
+)
+def test_every_option_of_a_plugin_is_documented_with_its_default(
+    plugin: str, options: type[msgspec.Struct]
+) -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    _, _, section = text.partition(f"Those of `[plugins.{plugin}]`")
+    table = section.split("\n\n")[1]
+    documented = dict(re.findall(r"^\| `(\w+)` \| .* \| (?:none|`(.*)`) \|$", table, re.MULTILINE))
+    declared = {f.name: str(f.default or "") for f in msgspec.structs.fields(options)}
     assert documented == declared
 
 

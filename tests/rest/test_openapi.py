@@ -139,7 +139,7 @@ def check(told: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
 def requests(api: Api) -> Iterator[tuple[str, str, Answer]]:
     """One request for every answer of every operation that can be had; path, method, answer."""
     collection, one = "/api/processes", "/api/processes/{process_id}"
-    full = FULL | {"id": unique(), "workspaceId": unique("w")}
+    full = FULL | {"id": unique(), "workspaceId": unique("w"), "leaseSeconds": 30}
     path, missing, live = item(full["id"]), item(unique()), item(api.create()["id"])
     workspace = {"id": full["workspaceId"], "name": "n", "rootPath": "/", "color": "red"}
     yield "/api/health", "GET", api.get("/api/health")
@@ -170,11 +170,15 @@ def requests(api: Api) -> Iterator[tuple[str, str, Answer]]:
         yield f"{one}/output", method, api.request(method, f"{live}/output", b"", compressed)
     yield f"{one}/output", "GET", api.get(f"{missing}/output")
     yield f"{one}/output", "GET", api.get(f"{live}/output", Range="bytes=999-")
+    yield f"{one}/heartbeat", "POST", api.request("POST", f"{live}/heartbeat")
+    yield f"{one}/heartbeat", "POST", api.request("POST", f"{path}/heartbeat")
+    yield f"{one}/heartbeat", "POST", api.request("POST", f"{missing}/heartbeat")
     yield f"{one}/cancel", "POST", api.request("POST", f"{live}/cancel")
     yield f"{one}/cancel", "POST", api.request("POST", f"{live}/cancel")
     yield f"{one}/cancel", "POST", api.request("POST", f"{missing}/cancel")
     yield f"{one}/stream", "GET", api.get(f"{live}/stream?replay=perhaps")
     yield f"{one}/stream", "GET", api.get(f"{missing}/stream")
+    yield "/api/events", "GET", api.get("/api/events?workspace=v&workspace=w")
     yield one, "DELETE", api.delete(missing)
     yield collection, "DELETE", api.delete(f"{collection}?status=completed&workspace=none")
     yield collection, "DELETE", api.delete(collection)

@@ -105,6 +105,7 @@ class CountedServer:
 
     def __init__(self, worker: str, folder: Path, heartbeat: float) -> None:
         here = Path(__file__).parent
+        self.worker = worker
         command = [sys.executable, str(here / "counted.py")]
         if WORKERS[worker]:
             command = [sys.executable, "-m", "gunicorn", "-k", WORKERS[worker], "--threads", "8"]

@@ -25,6 +25,7 @@ class Counted:
     def __init__(self) -> None:
         self._app = create_app(load_settings())
         self.host = self._app.host
+        assert not len(self.host.delivery)
         self.close = self._app.close
         (self._resource,) = (
             route.resource
@@ -40,8 +41,9 @@ class Counted:
             "pid": os.getpid(),
             "channels": len(self._resource._channels),
             "watches": self.host.store.feed.watching,
-            "draining": len(self.host.draining._callbacks),
-            "streams": sum(isinstance(thing, EventStream) for thing in gc.get_objects()),
+            "draining": len(self.host.draining._callbacks) - 1,  # without the delivery
+            "streams": sum(isinstance(thing, EventStream) for thing in gc.get_objects())
+            + len(self.host.delivery),
         }
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(counts).encode()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import threading
@@ -61,7 +62,8 @@ class TestUnderGevent:
         streams = [reporter.stream() for _ in range(5)]
         for stream in streams:
             assert next(stream.events()).name == "chunk"
-        counts = {"channels": 1, "watches": 1, "draining": 5, "streams": 5}
+        waiting = 0 if gevent_server.worker == "pipeline_host" else 5
+        counts = {"channels": 1, "watches": 1, "draining": waiting, "streams": 5}
         assert gevent_server.counts() == counts
         for stream in streams:
             WAYS[way](stream)
@@ -169,6 +171,25 @@ class TestServing:
         assert names_of(rest) == ["chunk", "status", "done"]
         assert text_of(rest) == "after"
 
+    def test_more_streams_than_may_be_are_refused_as_json(self, live_server: StartServer) -> None:
+        server = live_server("--max-streams", "2")
+        reporter = Reporter(server.port)
+        with reporter.stream(), reporter.stream(), reporter.stream() as refused:
+            assert refused.status == 503
+            assert refused.headers["retry-after"].isdigit()
+            assert "error" in json.loads(refused.read())
+        wait_until(lambda: _status(reporter) == 200, timeout=5)
+
+    def test_a_thousand_followers_are_told_the_end(self, live_server: StartServer) -> None:
+        server = live_server()
+        reporter = Reporter(server.port)
+        streams = [reporter.stream() for _ in range(1000)]
+        reporter.write("text")
+        reporter.complete()
+        for stream in streams:
+            assert names_of(list(stream.events())) == ["chunk", "status", "done"]
+            stream.close()
+
     def test_on_every_worker_each_of_many_clients_is_told_everything_in_order(
         self, live_server: StartServer
     ) -> None:
@@ -237,6 +258,11 @@ class TestServing:
             reporter.complete()
             events = list(stream.events())
         assert len(text_of(events)) == 100 + 40 * 1_000_000
+
+
+def _status(reporter: Reporter) -> int:
+    with reporter.stream() as stream:
+        return stream.status
 
 
 def _memory(pids: list[int]) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline_host.config import Settings
 from pipeline_host.errors import StoreUnavailable
+from pipeline_host.following import Start
 from pipeline_host.hookspecs import StoreContext
 from pipeline_host.host import Host
 from pipeline_host.live import LiveStore
@@ -18,7 +19,6 @@ from pipeline_host.store import READ_LIMIT
 from pipeline_host.testing.waiting import wait_until
 from pipeline_host_filestore import plugin
 from pipeline_host_sse.channels import Channels
-from pipeline_host_sse.follow import Start
 from pipeline_host_sse.frames import HEARTBEAT, OPENING, StatusData
 from pipeline_host_sse.stream import EventStream
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_host.cursors import Cursor, Kind
+from pipeline_host.following import Start, advance, begin, is_end, read_from
 from pipeline_host.models import Chunk, OutputBatch
-from pipeline_host_sse.follow import Start, advance, begin, is_end, read_from
 from pipeline_host_sse.frames import Frames
 
 EPOCH, INCARNATION = "here", 3

@@ -38,6 +38,10 @@ class TestAnswer:
             assert stream.headers["content-type"] == "text/event-stream"
             assert stream.headers["cache-control"] == "no-cache"
             assert stream.headers["x-accel-buffering"] == "no"
+            assert stream.headers["x-content-type-options"] == "nosniff"
+            assert stream.headers["connection"] == "close"
+            assert "date" in stream.headers
+            assert "transfer-encoding" not in stream.headers
             assert "content-length" not in stream.headers
             assert next(stream.lines()).startswith(":")
 
@@ -51,6 +55,7 @@ class TestAnswer:
         with Stream(reporter.port, reporter.id, method="HEAD") as stream:
             assert stream.status == 200
             assert stream.headers["content-type"] == "text/event-stream"
+            assert "content-length" not in stream.headers
             assert stream.read() == b""
 
     def test_another_method_is_refused(self, reporter: Reporter) -> None:

@@ -22,7 +22,11 @@ Store = TypeVar("Store", bound=type[AcmeStore])
 
 
 def breaks(
-    *tests: str, shared: bool = False, durable: bool = True, file: str = "acme.sqlite3"
+    *tests: str,
+    shared: bool = False,
+    durable: bool = True,
+    leads: bool = True,
+    file: str = "acme.sqlite3",
 ) -> Callable[[Store], Store]:
     """Adds, beside the store, a contract class of it that holds just these tests."""
 
@@ -39,6 +43,7 @@ def breaks(
             "open_store": open_store,
             "shared": shared,
             "durable": durable,
+            "leads": leads,
             "patience": 0.2,
             "model_settings": WITHOUT_SHRINKING,
         }

@@ -179,6 +179,12 @@ class ForgetsWithTheProgram(AcmeStore):
         super().__init__(path.with_name(secrets.token_hex(8)))
 
 
+@breaks("test_nothing_is_wrong_with_data_in_order")
+class ComplainsOfNothing(AcmeStore):
+    def examine(self) -> list[str]:
+        return ["something is wrong"]
+
+
 @breaks("test_the_epoch_stays_with_the_data")
 class NamesItsDataAnew(AcmeStore):
     def __init__(self, path: Path) -> None:

@@ -26,12 +26,14 @@ CREATE TABLE IF NOT EXISTS process (
     start_time TEXT NOT NULL,
     end_time TEXT,
     text TEXT NOT NULL,
-    json BLOB NOT NULL
+    json BLOB NOT NULL,
+    lease BLOB  -- only while the process hasn't ended
 );
 CREATE INDEX IF NOT EXISTS process_by_start ON process (start_time, number);
 CREATE INDEX IF NOT EXISTS process_by_status ON process (status, start_time, number);
 CREATE INDEX IF NOT EXISTS process_by_workspace ON process (workspace, start_time, number);
 CREATE INDEX IF NOT EXISTS process_by_parent ON process (parent) WHERE parent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS process_by_lease ON process (number) WHERE lease IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS chunk (
     process INTEGER NOT NULL REFERENCES process (number) ON DELETE CASCADE,
@@ -52,6 +54,8 @@ CREATE TABLE IF NOT EXISTS change (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     json BLOB NOT NULL
 );
+
+CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 
 -- How many processes there are, kept by triggers, so that counting needs no walk over them.
 CREATE TABLE IF NOT EXISTS tally (

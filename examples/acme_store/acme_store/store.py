@@ -23,6 +23,7 @@ from pipeline_host.models import (
     ChangeBatch,
     ChangeKind,
     Chunk,
+    Lease,
     OutputBatch,
     Page,
     Process,
@@ -41,6 +42,27 @@ from pipeline_host.transitions import Mutation, created, fingerprint, same
 encode = msgspec.json.encode
 
 
+class AcmeLead:
+    """The lead of a name among the readers of this process, which has the data to itself.
+
+    Args:
+        led: all leads by name; it is the lead while it is there.
+    """
+
+    def __init__(self, led: dict[str, AcmeLead], name: str) -> None:
+        self._led = led
+        self._name = name
+        led.setdefault(name, self)
+
+    @property
+    def held(self) -> bool:
+        return self._led.get(self._name) is self
+
+    def release(self) -> None:
+        if self.held:
+            del self._led[self._name]
+
+
 class AcmeStore(ProcessStore):
     """Processes in one SQLite file, for one server process.
 
@@ -55,6 +77,7 @@ class AcmeStore(ProcessStore):
     def __init__(self, path: Path, changes_kept: int = 10_000) -> None:
         self._database = Database(path)
         self._changes_kept = max(changes_kept, 1)
+        self._led: dict[str, AcmeLead] = {}
         with self._database.writing() as db:
             row = db.execute("SELECT epoch FROM data").fetchone()
             if row is None:
@@ -199,6 +222,11 @@ class AcmeStore(ProcessStore):
         )
         return ChangeBatch(changes=changes, last=newest)
 
+    def leases(self) -> dict[str, Lease]:
+        with self._database.reading() as db:
+            rows = db.execute("SELECT id, lease FROM process WHERE lease IS NOT NULL").fetchall()
+        return {process_id: msgspec.json.decode(json, type=Lease) for process_id, json in rows}
+
     def append_output(
         self, process_id: str, chunks: Sequence[Chunk], offset: int | None = None
     ) -> int:
@@ -240,7 +268,24 @@ class AcmeStore(ProcessStore):
             incarnation=number,
         )
 
+    def lead(self, name: str) -> AcmeLead | None:
+        lead = AcmeLead(self._led, name)
+        return lead if lead.held else None
+
+    def load_cursor(self, name: str) -> int | None:
+        with self._database.reading() as db:
+            row = db.execute("SELECT seq FROM cursor WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def save_cursor(self, name: str, seq: int) -> None:
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT INTO cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+                (name, seq),
+            )
+
     def close(self) -> None:
+        self._led.clear()
         self._database.close()
 
     def _clear(self, where: str, values: builtins.list[listing.Value]) -> builtins.list[str]:
@@ -284,6 +329,7 @@ def _removed(process: Process) -> Removed:
 
 def _columns(process: Process) -> dict[str, str | bytes | None]:
     """What a row holds of a process: all of it, and beside it what is searched and sorted by."""
+    leased = process.lease is not None and not process.terminal
     searched = (process.id, process.prompt_preview, process.full_prompt)
     return {
         "status": process.status,
@@ -294,4 +340,5 @@ def _columns(process: Process) -> dict[str, str | bytes | None]:
         "end_time": process.end_time,
         "text": "\0".join(searched).casefold(),
         "json": encode(process),
+        "lease": encode(process.lease) if leased else None,
     }

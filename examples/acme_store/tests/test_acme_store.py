@@ -19,6 +19,8 @@ from pipeline_host.wire import parse_process
 
 
 class TestAcmeStore(ProcessStoreContract):
+    leads = True
+
     def open_store(self, folder: Path) -> AcmeStore:
         return AcmeStore(folder / "acme.sqlite3")
 

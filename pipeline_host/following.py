@@ -1,13 +1,26 @@
-"""Where a stream begins, and how it goes on from one read of the output to the next: no I/O."""
+"""Following a process's output: where it begins, and how it goes on from one read to the next.
+
+Pure functions, for whatever protocol encodes it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pipeline_host.cursors import Cursor, Kind, parse
-from pipeline_host.models import OutputBatch
+from pipeline_host.models import Chunk, OutputBatch
 from pipeline_host.output import rest_of
-from pipeline_host_sse.frames import Frames
+
+
+class Frames(Protocol):
+    """One process's output, as one protocol encodes it."""
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """A piece of output."""
+
+    def gap(self, missing: int, offset: int) -> bytes:
+        """Says that ``missing`` bytes are gone for good, and that what follows is at ``offset``."""
 
 
 @dataclass(frozen=True)

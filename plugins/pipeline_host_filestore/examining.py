@@ -1,0 +1,45 @@
+"""Looking through a data directory for what can't be read; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pipeline_host.errors import StoreUnavailable
+from pipeline_host_filestore import journal
+from pipeline_host_filestore.codec import Damage
+from pipeline_host_filestore.compaction import DAMAGED
+from pipeline_host_filestore.index import Entry
+from pipeline_host_filestore.outputs import OutputLogs
+
+
+def sentences(
+    data_dir: Path, damage: Sequence[Damage], entries: Iterable[Entry], outputs: OutputLogs
+) -> Iterator[str]:
+    """What is wrong, a sentence each.
+
+    Args:
+        damage: of the journal.
+        entries: the processes whose output is read.
+    """
+    for part in damage:
+        yield _sentence(data_dir / journal.NAME, part)
+    for path in sorted((data_dir / DAMAGED).glob("*")):
+        yield f"{path}: a damaged part of an earlier journal, kept for somebody to look at"
+    for entry in entries:
+        yield from _of_output(entry, outputs)
+
+
+def _of_output(entry: Entry, outputs: OutputLogs) -> Iterator[str]:
+    try:
+        log = outputs.existing(entry)
+        parts = log.find_damage() if log is not None else ()
+    except StoreUnavailable as error:
+        yield str(error)
+        return
+    for part in parts:
+        yield f"{_sentence(outputs.path(entry), part)} (output of process {entry.process.id})"
+
+
+def _sentence(path: Path, part: Damage) -> str:
+    return f"{path}: bytes {part.start} to {part.end} can't be read and are left out"

@@ -1,0 +1,1 @@
+"""Everything live over one WebSocket (RFC 6455), at ``/ws``."""

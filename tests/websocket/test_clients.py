@@ -1,0 +1,81 @@
+"""Real clients follow, survive a restart of the server, and miss nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
+
+from .following import (
+    LAST,
+    Follower,
+    NodeFollower,
+    PageFollower,
+    WebsocketClientFollower,
+    WebsocketsFollower,
+)
+from .reporting import Reporter
+
+GOING_AWAY = 1001
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with npm's ``ws`` installed."""
+    npm = shutil.which("npm")
+    assert npm, "npm is not installed: install Node.js"
+    folder = tmp_path_factory.mktemp("node")
+    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), "ws@8"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    page = chromium.new_page()
+    yield page
+    page.close()
+
+
+def survives(follow: Callable[[LiveServer, str], Follower], server: LiveServer) -> None:
+    """Let a client follow, take the server away in the middle, and look at what it saw."""
+    reporter = Reporter(server.port)
+    with closing(follow(server, reporter.id)) as follower:
+        reporter.write("before ")
+        wait_until(lambda: follower.content() == "before ", timeout=20)
+        server.restart()
+        for _ in range(3):
+            Reporter(server.port)
+        reporter.write("after")
+        reporter.complete()
+        Reporter(server.port, promptPreview=LAST).complete()
+        wait_until(lambda: follower.content() == "before after", timeout=20)
+        seen = follower.result()
+    assert seen["content"] == "before after"
+    assert seen["numbers"] == list(range(1, 8))
+    assert seen["codes"][0] == GOING_AWAY
+
+
+def test_the_library_websockets(live_server: Callable[..., LiveServer]) -> None:
+    survives(WebsocketsFollower, live_server())
+
+
+def test_the_library_websocket_client(live_server: Callable[..., LiveServer]) -> None:
+    survives(WebsocketClientFollower, live_server())
+
+
+def test_the_package_ws_of_npm(live_server: Callable[..., LiveServer], node_modules: Path) -> None:
+    survives(lambda server, id_: NodeFollower(server, id_, node_modules), live_server())
+
+
+def test_a_page_in_chromium(live_server: Callable[..., LiveServer], page: Page) -> None:
+    survives(lambda server, id_: PageFollower(server, id_, page), live_server())
