@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from pipeline_host.delivering.source import Source
 from pipeline_host.delivering.topics import Subscription
+from pipeline_host.vanishing import wait_for_reader
 
 MOST_WAITING: Final = 256 * 1024
 """How many bytes of frames of its own may wait for a client that doesn't read."""
@@ -180,6 +182,7 @@ class Connection:
     def hold(self, data: bytes, position: int) -> None:
         """Keep what the kernel didn't take, until it takes more."""
         self.rest, self._position = data, position
+        self._wait_for_reader(True)
         self._keeper.watch_writing(self, True)
 
     def flush(self) -> None:
@@ -198,6 +201,7 @@ class Connection:
             frames, self._frames = self._frames, None
             self.rest, self._position, self._waiting = b"".join(frames) if frames else None, 0, 0
         self._keeper.watch_writing(self, False)
+        self._wait_for_reader(False)
         self.sent_at = time.monotonic()
         if self.closed:
             self._finish()
@@ -226,6 +230,10 @@ class Connection:
         except Exception:
             log.exception("Error in reading what a client sent")
             self.drop()
+
+    def _wait_for_reader(self, waiting: bool) -> None:
+        with contextlib.suppress(OSError):  # broken, which is noticed in its turn
+            wait_for_reader(self.socket, waiting)
 
     def _put(self, data: bytes) -> None:
         if not data:

@@ -10,6 +10,8 @@ from typing import Final
 import gevent
 import gevent.socket
 
+from pipeline_host.vanishing import notice_vanishing, wait_for_reader
+
 READ_SIZE: Final = 64 * 1024
 _TURN: Final = 1024 * 1024
 _LINGER_SIZE: Final = 16 * 1024 * 1024
@@ -34,6 +36,8 @@ class Connection:
         self.socket = sock
         self.buffer = bytearray()
         self._busy = 0
+        with contextlib.suppress(OSError):  # it may be gone already, which reading tells
+            notice_vanishing(sock)
 
     def receive(self, timeout: float | None) -> bool:
         """Wait until something arrived and add it to the buffer; false at the end.
@@ -65,12 +69,23 @@ class Connection:
             ClientGone: the connection broke.
         """
         try:
-            sent = self.socket.send(data)
+            sent = self._send_now(data)
             if sent < len(data):
+                wait_for_reader(self.socket, True)
                 self.socket.sendall(memoryview(data)[sent:])
+                wait_for_reader(self.socket, False)
         except OSError as error:
             raise ClientGone from error
         self._took_a_turn(len(data))
+
+    def _send_now(self, data: bytes) -> int:
+        """Send what the kernel takes without waiting; of a connection with TLS, nothing."""
+        if type(self.socket) is not gevent.socket.socket:
+            return 0
+        try:
+            return int(self.socket._sock.send(data))  # type: ignore[attr-defined]
+        except BlockingIOError:
+            return 0
 
     def linger(self, seconds: float) -> None:
         """Let the client read the last answer before the connection is closed.

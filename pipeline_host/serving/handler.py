@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from pipeline_host.worker import Server
 
 _LINGER: Final = 5.0
-_VANISHED: Final = 120_000
-"""Milliseconds after which a client that acknowledges nothing, or takes nothing, is given up."""
-_PROBES: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 _plain_socket: Final[type[socket.socket]] = gevent.monkey.get_original("socket", "socket")
 
 
@@ -174,10 +171,6 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
         self._handed_over = True
         received = bytes(self.connection.buffer)
         self.connection.buffer.clear()
-        with contextlib.suppress(OSError):  # it may be a unix socket
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in (*_PROBES, (socket.TCP_USER_TIMEOUT, _VANISHED)):
-                self.socket.setsockopt(socket.IPPROTO_TCP, option, value)
         handed_over = _plain_socket(fileno=self.socket.detach())
         handed_over.setblocking(False)
         return HandedOver(handed_over, received)

@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "_version errors",
-        "models expected paths settings cursors http",
+        "models expected paths settings cursors http vanishing",
         "times sources messages dead_letters",
         "leases transitions output wire config",
         "store",
