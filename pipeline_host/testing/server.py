@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,8 @@ from typing import Final
 START_TIMEOUT: Final = 30.0
 STOP_TIMEOUT: Final = 10.0
 
+_PORTS: Final = (10_000, 30_000)
+_chance: Final = random.SystemRandom()  # a test may have seeded the other
 _LISTENING: Final = re.compile(r"^Listening on (?P<url>http://\S+:(?P<port>\d+))$", re.MULTILINE)
 _numbers: Final = itertools.count(1)
 
@@ -35,8 +39,8 @@ class LiveServer:
             writes goes to files beside it.
         args: more flags of ``serve``.
         workers: how many worker processes.
-        port: 0 picks a free one, which is kept from then on: ``start`` after ``stop`` or ``kill``
-            listens where it did before.
+        port: 0 picks a free one (see :func:`free_port`), which is kept from then on: ``start``
+            after ``stop`` or ``kill`` listens where it did before.
         env: environment variables for the server beside those of this process.
     """
 
@@ -75,6 +79,7 @@ class LiveServer:
         """
         if self._process is not None and self._process.poll() is None:
             raise RuntimeError("the server is running")
+        self.port = self.port or free_port()
         self._process = self._spawn()
         try:
             self._wait_until_listening(time.monotonic() + timeout)
@@ -173,6 +178,26 @@ class LiveServer:
                 raise RuntimeError(f"the server didn't start in time\n{self.log()}")
             time.sleep(0.01)
         self.url, self.port = line["url"], int(line["port"])
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses, and that the kernel gives nobody unasked.
+
+    A port of the kernel's choice may be somebody else's by the time that a stopped server starts
+    on it again, and then the clients that wait for the one server find another.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    for _ in range(1000):
+        with socket.socket() as probe:
+            port = _chance.randrange(*_PORTS)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free port from {_PORTS[0]} to {_PORTS[1]}")
 
 
 def _group_runs(group: int) -> bool:

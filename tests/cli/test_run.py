@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from pipeline_host.client import ApiClient, ApiError, ClientError
-from pipeline_host.testing import LiveServer
+from pipeline_host.testing.server import LiveServer, free_port
 from pipeline_host.testing.waiting import wait_until
 
 from .running import START, alive, python, run, start, state
@@ -357,9 +356,7 @@ def test_an_id_that_is_taken_does_not_stop_the_command(api: ApiClient, name: str
 
 
 def free_url() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def test_without_a_server_the_command_runs_all_the_same() -> None:
