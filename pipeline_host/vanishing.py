@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-VANISHED: Final = 20_000
+VANISHED: Final = 120_000
 """Milliseconds that a client may acknowledge nothing."""
 _PROBES: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 _USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux alone has it
