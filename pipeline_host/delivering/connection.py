@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import time
@@ -12,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from pipeline_host.delivering.source import Source
 from pipeline_host.delivering.topics import Subscription
-from pipeline_host.vanishing import wait_for_reader
+from pipeline_host.vanishing import unacknowledged
 
 MOST_WAITING: Final = 256 * 1024
 """How many bytes of frames of its own may wait for a client that doesn't read."""
@@ -182,7 +181,6 @@ class Connection:
     def hold(self, data: bytes, position: int) -> None:
         """Keep what the kernel didn't take, until it takes more."""
         self.rest, self._position = data, position
-        self._wait_for_reader(True)
         self._keeper.watch_writing(self, True)
 
     def flush(self) -> None:
@@ -201,7 +199,6 @@ class Connection:
             frames, self._frames = self._frames, None
             self.rest, self._position, self._waiting = b"".join(frames) if frames else None, 0, 0
         self._keeper.watch_writing(self, False)
-        self._wait_for_reader(False)
         self.sent_at = time.monotonic()
         if self.closed:
             self._finish()
@@ -231,10 +228,6 @@ class Connection:
             log.exception("Error in reading what a client sent")
             self.drop()
 
-    def _wait_for_reader(self, waiting: bool) -> None:
-        with contextlib.suppress(OSError):  # broken, which is noticed in its turn
-            wait_for_reader(self.socket, waiting)
-
     def _put(self, data: bytes) -> None:
         if not data:
             return
@@ -253,20 +246,38 @@ class Connection:
         if sent < len(data):
             self.hold(data, sent)
 
+    def end_if_taken(self) -> None:
+        """Close a connection that is closing, once its client's kernel has all of it."""
+        if self.closed and self.rest is None and self.receive is None and self._all_taken():
+            self.drop()
+
     def _finish(self) -> None:
         """All is sent. Closing a socket with unread bytes would reset the connection, and the
-        client might lose the end: so one that sends is given time to close first."""
-        if self.receive is None:
-            try:
-                while len(self.socket.recv(_READ_SIZE)) == _READ_SIZE:
-                    pass
-            except OSError:
-                pass
-            self.drop()
-            return
+        client might lose the end: so one that sends is given time to close first. What the
+        client's kernel hasn't taken the system would give up minutes after the close: so one that
+        pauses is waited for."""
         try:
+            if self.receive is None:
+                self._discard_received()
+                if self._all_taken():
+                    self.drop()
+                    return
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             self.drop()
             return
-        self._keeper.linger(self)
+        if self.receive is not None:
+            self._keeper.linger(self)
+
+    def _discard_received(self) -> None:
+        try:
+            while len(self.socket.recv(_READ_SIZE)) == _READ_SIZE:
+                pass
+        except BlockingIOError:
+            pass
+
+    def _all_taken(self) -> bool:
+        try:
+            return unacknowledged(self.socket) == 0
+        except OSError:
+            return True

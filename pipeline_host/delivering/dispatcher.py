@@ -1,4 +1,7 @@
-"""The dispatcher of one worker: one greenlet that writes, one that notices, one that keeps time."""
+"""The dispatcher of one worker.
+
+One greenlet writes, one notices what arrives, one keeps time, and one looks whether all are there.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ import gevent.monkey
 from pipeline_host.delivering.connection import Connection, Manner
 from pipeline_host.delivering.source import Source
 from pipeline_host.delivering.topics import Subscription, Topic
+from pipeline_host.vanishing import LOOK, Doubt, silence
 
 log: Final = logging.getLogger(__name__)
 
@@ -77,8 +81,14 @@ class Dispatcher:
         self._lingering: deque[tuple[float, Connection]] = deque()
         # gevent takes epoll away, since waiting on it would block; this one is only polled.
         self._epoll: select.epoll = gevent.monkey.get_original("select", "epoll")()
-        self._turns = [Turns(), Turns(), Turns()]
-        runs: list[Callable[[Turns], None]] = [self._write, self._notice, self._keep_time]
+        self._anybody = gevent.event.Event()
+        runs: list[Callable[[Turns], None]] = [
+            self._write,
+            self._notice,
+            self._keep_time,
+            self._look_after_all,
+        ]
+        self._turns = [Turns() for _ in runs]
         self._greenlets = [
             gevent.spawn(run, turns) for run, turns in zip(runs, self._turns, strict=True)
         ]
@@ -93,6 +103,7 @@ class Dispatcher:
         connection = Connection(sock, self, manner, receive, on_close)
         self._epoll.register(sock.fileno(), _mask(connection, False))
         self.connections[sock.fileno()] = connection
+        self._anybody.set()
         if manner.heartbeat_seconds:
             self._look_by(connection.sent_at + manner.heartbeat_seconds)
         return connection
@@ -246,6 +257,44 @@ class Dispatcher:
             self._lingering.popleft()
             connection.drop()
         return _NEVER
+
+    def _look_after_all(self, turns: Turns) -> None:
+        """End the connections whose clients have vanished, or have taken the last of it."""
+        doubts: dict[Connection, Doubt] = {}
+        while True:
+            if not self.connections:
+                self._anybody.clear()
+                self._anybody.wait()
+            gevent.sleep(LOOK)
+            turns.begin()
+            doubts = self._look_once(doubts, turns)
+
+    def _look_once(self, before: dict[Connection, Doubt], turns: Turns) -> dict[Connection, Doubt]:
+        """Look at each; returns what is doubted now. (A call of its own, so that none is held.)"""
+        doubts = {}
+        for connection in tuple(self.connections.values()):
+            if doubt := _look_after(connection, before.get(connection)):
+                doubts[connection] = doubt
+            turns.pause()
+        return doubts
+
+
+def _look_after(connection: Connection, doubt: Doubt | None) -> Doubt | None:
+    """Look whether a client is still there; the doubt that is left."""
+    if connection.socket.fileno() < 0:
+        return None
+    try:
+        connection.end_if_taken()
+        silent = silence(connection.socket)
+    except OSError:  # closed, or broken, which is noticed in its turn
+        return None
+    if silent is None:
+        return None
+    doubt = doubt or Doubt()
+    if doubt.look(silent):
+        connection.drop()
+        return None
+    return doubt
 
 
 def _mask(connection: Connection, writing: bool) -> int:

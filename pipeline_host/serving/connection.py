@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 from typing import Final
 
 import gevent
 import gevent.socket
 
-from pipeline_host.vanishing import notice_vanishing, wait_for_reader
+from pipeline_host.vanishing import LOOK, Doubt, look_after, silence, unacknowledged
 
 READ_SIZE: Final = 64 * 1024
 _TURN: Final = 1024 * 1024
 _LINGER_SIZE: Final = 16 * 1024 * 1024
 _LINGER_IDLE: Final = 1.0
+_FIRST_LOOK: Final = 0.05
 
 
 class ClientGone(ConnectionError):
@@ -37,7 +39,7 @@ class Connection:
         self.buffer = bytearray()
         self._busy = 0
         with contextlib.suppress(OSError):  # it may be gone already, which reading tells
-            notice_vanishing(sock)
+            look_after(sock)
 
     def receive(self, timeout: float | None) -> bool:
         """Wait until something arrived and add it to the buffer; false at the end.
@@ -69,23 +71,70 @@ class Connection:
             ClientGone: the connection broke.
         """
         try:
-            sent = self._send_now(data)
-            if sent < len(data):
-                wait_for_reader(self.socket, True)
-                self.socket.sendall(memoryview(data)[sent:])
-                wait_for_reader(self.socket, False)
+            if self._is_plain():
+                self._send_plainly(data)
+            else:
+                self.socket.sendall(data)
         except OSError as error:
             raise ClientGone from error
         self._took_a_turn(len(data))
 
-    def _send_now(self, data: bytes) -> int:
-        """Send what the kernel takes without waiting; of a connection with TLS, nothing."""
-        if type(self.socket) is not gevent.socket.socket:
-            return 0
+    def _is_plain(self) -> bool:
+        return type(self.socket) is gevent.socket.socket
+
+    def _send_plainly(self, data: bytes) -> None:
+        sent = self._send_now(data)
+        if sent == len(data):
+            return
+        rest = memoryview(data)
+        while sent < len(data):
+            self._wait_for_reader()
+            sent += self._send_now(rest[sent:])
+
+    def _send_now(self, data: bytes | memoryview) -> int:
+        """Send what the kernel takes without waiting."""
         try:
             return int(self.socket._sock.send(data))  # type: ignore[attr-defined]
         except BlockingIOError:
             return 0
+
+    def _wait_for_reader(self) -> None:
+        """Wait until the client takes more, as long as it is there.
+
+        Raises:
+            ClientGone: it has vanished.
+        """
+        doubt = Doubt()
+        while not doubt.look(silence(self.socket)):
+            with contextlib.suppress(TimeoutError):
+                gevent.socket.wait_write(self.socket.fileno(), LOOK, TimeoutError())
+                return
+        raise ClientGone("the client has vanished")
+
+    def settle(self, is_wanted: Callable[[], bool]) -> None:
+        """Wait until the client's kernel has all that was sent, as long as the client is there.
+
+        What it hasn't taken the system would give up minutes after the connection is closed, which
+        is too soon for a reader that pauses.
+
+        Args:
+            is_wanted: whether to go on waiting.
+        """
+        doubt, pause = Doubt(), _FIRST_LOOK
+        try:
+            if not self._is_plain() or not unacknowledged(self.socket):
+                return
+            self.socket.shutdown(socket.SHUT_WR)
+            while is_wanted() and unacknowledged(self.socket):
+                with contextlib.suppress(TimeoutError):
+                    if not self.receive(pause):
+                        return
+                self.buffer.clear()
+                if doubt.look(silence(self.socket)):
+                    return
+                pause = min(pause * 2, LOOK)
+        except OSError:
+            return
 
     def linger(self, seconds: float) -> None:
         """Let the client read the last answer before the connection is closed.

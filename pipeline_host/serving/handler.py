@@ -75,6 +75,7 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
             with contextlib.suppress(ClientGone):
                 while self._handle_next():
                     pass
+                self._settle()
         finally:
             self.socket.close()
             self._environ.clear()  # it refers to this handler
@@ -95,6 +96,16 @@ class Handler(WebSocketHandler, PyWSGIHandler):  # type: ignore[misc]  # both ar
         if not self._body.finished or self.connection.buffer:
             self.connection.linger(_LINGER)
         return False
+
+    def _settle(self) -> None:
+        """Let a client that pauses have the rest of what it was answered."""
+        if self._fresh or self._handed_over:
+            return
+        self.server.idle.add(self)
+        try:
+            self.connection.settle(lambda: bool(self.worker.alive))
+        finally:
+            self.server.idle.discard(self)
 
     def _read_head(self) -> Head | None:
         """The head of the next request; ``None`` if the client closed, or none comes any more."""

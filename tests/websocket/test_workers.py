@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,11 @@ def writes(server: LiveServer, writer: int) -> None:
 
 def sockets(pid: int) -> int:
     """How many sockets a worker has open; one is what it listens on."""
-    found = (str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir())
-    return sum(name.startswith("socket:") for name in found)
+    count = 0
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            count += str(path.readlink()).startswith("socket:")
+    return count
 
 
 def welcomed(server: LiveServer) -> RawClient:
