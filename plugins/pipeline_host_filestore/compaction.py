@@ -82,9 +82,12 @@ class Compactor:
         return replica.worth_compacting(self._least) and time.monotonic() >= self._not_before
 
     def start(self) -> None:
-        """Compact in the background, unless this worker does already."""
+        """Compact in the background, unless this worker does already, or just tried in vain."""
         with self._lock:
             if self._stopping or (self._thread is not None and self._thread.is_alive()):
+                return
+            # An attempt may have failed since the caller saw that it is `wanted`.
+            if time.monotonic() < self._not_before:
                 return
             self._thread = threading.Thread(
                 target=self._run, name="pipeline-host-compactor", daemon=True

@@ -21,6 +21,7 @@ from pipeline_host.testing.store_base import (
 )
 from pipeline_host.testing.waiting import wait_until
 from pipeline_host_filestore import compaction
+from pipeline_host_filestore.compaction import Compactor
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
@@ -177,6 +178,25 @@ def test_one_that_fails_changes_nothing(
     assert generation(store) == 1
     assert store.get("p").result == "last"
     assert not (data_dir / "journal.jsonl.tmp").exists()
+    assert caplog.text.count("could not be compacted") == 1
+
+
+def test_one_that_failed_meanwhile_is_not_repeated_at_once(
+    open_store: Opener, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def sync(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    store = open_store(NEVER)
+    store.add(new_process())
+    for number in range(100):
+        store.update("p", set_fields(result=f"result {number}"))
+    compactor = Compactor(data_dir, store._access, store._outputs, sync, least=1)
+    with store._access.reading() as replica:
+        assert compactor.wanted(replica)
+    for _ in range(2):
+        compactor.start()
+        wait_until(lambda: not (compactor._thread and compactor._thread.is_alive()))
     assert caplog.text.count("could not be compacted") == 1
 
 
