@@ -1,4 +1,4 @@
-"""When processes that waited began to run: known from the change log alone, as far back as it goes.
+"""When processes stopped waiting: known from the change log alone, as far back as it goes.
 
 A process tells when it was started and when it ended. That it was queued until a moment between the
 two is a change, and changes are kept for a while.
@@ -34,9 +34,9 @@ class Beginnings:
         self._began: OrderedDict[str, int] = OrderedDict()
 
     def read(self) -> tuple[Mapping[str, int], int]:
-        """When each process began that was seen to wait, in milliseconds since 1970.
+        """Until when each process waited that was seen to wait, in milliseconds since 1970.
 
-        Beside it the number of the last change that was read.
+        Then it began to run, or was cancelled. Beside it the number of the last change read.
         """
         with self._lock:
             seq = oldest_known(self._store) if self._seq is None else self._seq
@@ -63,7 +63,7 @@ class Beginnings:
             self._queued.add(process.id)
         elif process.id in self._queued:
             self._queued.discard(process.id)
-            if process.status == "running":
+            if process.status in ("running", "cancelled"):
                 self._began[process.id] = change.timestamp
                 if len(self._began) > self._kept:
                     self._began.popitem(last=False)

@@ -31,7 +31,8 @@ MAX_NESTING: Final = 100
 
 _PREFIX: Final = "tok-"
 _HIDDEN: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f"
+    r"\ufeff\ufff9-\ufffb]"
 )
 _WEB: Final = re.compile(r"(?:https?://|mailto:)[^/]", re.IGNORECASE)
 _TAGS: Final = frozenset(
@@ -83,7 +84,7 @@ def _name(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code < 0x20:
         return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else f"\u27e8U+{code:04X}\u27e9"
+    return "\u2421" if code == 0x7F else f"\u2039U+{code:04X}\u203a"
 
 
 def _highlight(code: str, language: str, attrs: str) -> str:

@@ -26,7 +26,7 @@ _TIMELINE: Final = {
 
 
 class Span(ProcessSummary, frozen=True):
-    """A process in short; ``began`` is when it stopped waiting, where that is known."""
+    """A process in short; ``began`` is until when it waited, where that is known."""
 
     began: Timestamp | None = None
 

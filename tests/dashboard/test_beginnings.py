@@ -73,9 +73,15 @@ def test_only_what_was_seen_waiting_has_a_beginning(log: Log) -> None:
     assert beginnings(log).read() == ({"a": 3}, 5)
 
 
-def test_one_that_never_ran_has_none(log: Log) -> None:
+def test_one_that_never_ran_waited_until_its_end(log: Log) -> None:
     log.tell("a", "queued", 1)
     log.tell("a", "cancelled", 2)
+    assert beginnings(log).read() == ({"a": 2}, 2)
+
+
+def test_one_that_told_of_its_end_alone_may_have_run_since_any_time(log: Log) -> None:
+    log.tell("a", "queued", 1)
+    log.tell("a", "completed", 2)
     assert beginnings(log).read() == ({}, 2)
 
 
