@@ -17,6 +17,32 @@ export function list(query, { signal } = {}) {
   return request("GET", `/api/processes${search(query)}`, { signal });
 }
 
+/**
+ * Processes as rows of a list, newest first: in short, and how many belong to each.
+ *
+ * @param {object} query any of workspace, status, type, q, parent, top, limit, cursor
+ * @returns {Promise<{processes: object[], total: number, reached?: string, nextCursor?: string}>}
+ */
+export function rows(query, { signal } = {}) {
+  return request("GET", `/api/dashboard/processes${search(query)}`, { signal });
+}
+
+/** The rows of these processes, as far as there are such. */
+export async function rowsOf(ids, { signal } = {}) {
+  const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  return (await request("GET", `/api/dashboard/processes?${query}`, { signal })).processes;
+}
+
+/** How many processes match, by status. */
+export function counts(query, { signal } = {}) {
+  return request("GET", `/api/dashboard/counts${search(query)}`, { signal });
+}
+
+/** Which data and which version of the page the server has. */
+export function about() {
+  return request("GET", "/api/dashboard/about");
+}
+
 /** One process with all its texts. */
 export async function get(id, { signal } = {}) {
   if (isDots(id)) return find(id, signal);
