@@ -1,0 +1,25 @@
+/** A structured result: JSON as a tree. */
+
+import { h, visible } from "../dom.js";
+import { jsonTree, parseJson } from "./json-tree.js";
+import { copyButton, panelHead, part } from "./part.js";
+
+export function structured({ context }) {
+  return part({
+    class: "panel",
+    "aria-label": "Structured result",
+    pick: ({ structuredResult }) => structuredResult || undefined,
+    build: (json) => [
+      panelHead("Structured result", copyButton(context, "Copy", "Structured result", json)),
+      tree(json),
+    ],
+  });
+}
+
+function tree(json) {
+  try {
+    return jsonTree(parseJson(json));
+  } catch {
+    return h("pre", { class: "plain" }, visible(json));
+  }
+}
