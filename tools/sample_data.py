@@ -129,57 +129,132 @@ class Filler:
 
     def _review(self) -> None:
         parts = ("errors and exceptions", "tests", "naming", "concurrency", "public API")
-        self.create("review-1", "Review of feature/streaming-import, 12 files, 5 rules",
-                    "code-review-group", "running", 6.2, workspace=0)  # fmt: skip
+        self.create(
+            "review-1",
+            "Review of feature/streaming-import, 12 files, 5 rules",
+            "code-review-group",
+            "running",
+            6.2,
+            workspace=0,
+        )
         for number, part in enumerate(parts):
             status = ("completed", "completed", "failed", "running", "queued")[number]
             self.create(
-                f"review-1-{number}", f"Rule {number + 1}: {part}", "code-review", status,
-                5.9 - number * 0.4, 61 + 20 * number, workspace=0, parent="review-1",
+                f"review-1-{number}",
+                f"Rule {number + 1}: {part}",
+                "code-review",
+                status,
+                5.9 - number * 0.4,
+                61 + 20 * number,
+                workspace=0,
+                parent="review-1",
                 error="The model's answer was cut off at 8,192 tokens" if number == 2 else None,
-            )  # fmt: skip
+            )
 
     def _pipeline(self) -> None:
-        self.create("nightly", "Nightly: lint, test, build, publish the documentation",
-                    "pipeline-execution", "completed", 340, 1260, workspace=2)  # fmt: skip
+        self.create(
+            "nightly",
+            "Nightly: lint, test, build, publish the documentation",
+            "pipeline-execution",
+            "completed",
+            340,
+            1260,
+            workspace=2,
+        )
         for number, step in enumerate(("lint", "test", "build", "publish")):
             self.create(
-                f"nightly-{step}", f"make {step}", "pipeline-item", "completed",
-                340 - number * 5, 240, workspace=2, parent="nightly", exit_code=0,
-            )  # fmt: skip
+                f"nightly-{step}",
+                f"make {step}",
+                "pipeline-item",
+                "completed",
+                340 - number * 5,
+                240,
+                workspace=2,
+                parent="nightly",
+                exit_code=0,
+            )
         self.write("nightly-test", test_run())
 
     def _long_result(self) -> None:
         self.create(
-            "import-stall", TASKS[0], "discovery", "completed", 12, 194, workspace=0,
-            result=RESULT, structured=json.dumps(STRUCTURED), backend="claude-agent-sdk",
-            directory="/home/kim/src/atlas", prompt=f"{TASKS[0]}.\n\nStart from importer/read.py.",
+            "import-stall",
+            TASKS[0],
+            "discovery",
+            "completed",
+            12,
+            194,
+            workspace=0,
+            result=RESULT,
+            structured=json.dumps(STRUCTURED),
+            backend="claude-agent-sdk",
+            directory="/home/kim/src/atlas",
+            prompt=f"{TASKS[0]}.\n\nStart from importer/read.py.",
             output="Reading importer/read.py\nReading importer/cache.py\nMeasuring…\nDone\n",
-        )  # fmt: skip
+        )
 
     def _failures(self) -> None:
         self.create(
-            "unit-tests", "pytest -n 4 --timeout 150", "pipeline-execution", "failed", 33, 88,
-            workspace=1, exit_code=1, error="exit code 1", directory="/home/kim/src/billing-service",
+            "unit-tests",
+            "pytest -n 4 --timeout 150",
+            "pipeline-execution",
+            "failed",
+            33,
+            88,
+            workspace=1,
+            exit_code=1,
+            error="exit code 1",
+            directory="/home/kim/src/billing-service",
             output=test_run(),
-        )  # fmt: skip
+        )
         self.create(
-            "deploy-staging", "deploy --stage staging --wait", "pipeline-execution", "failed", 52, 31,
-            workspace=1, error="lost contact with its reporter 30 s ago",
-        )  # fmt: skip
+            "deploy-staging",
+            "deploy --stage staging --wait",
+            "pipeline-execution",
+            "failed",
+            52,
+            31,
+            workspace=1,
+            error="lost contact with its reporter 30 s ago",
+        )
 
     def _live(self) -> None:
-        self.create("docs-build", "sphinx-build -W docs build/html", "pipeline-execution",
-                    "running", 1.4, workspace=2, directory="/home/kim/src/docs.example.org")  # fmt: skip
+        self.create(
+            "docs-build",
+            "sphinx-build -W docs build/html",
+            "pipeline-execution",
+            "running",
+            1.4,
+            workspace=2,
+            directory="/home/kim/src/docs.example.org",
+        )
         self.write("docs-build", build_run())
-        self.create("rate-limits", TASKS[2], "clarification", "running", 0.6, workspace=1,
-                    backend="copilot-sdk")  # fmt: skip
-        self.create("stubborn", "python tools/reindex.py --all", "pipeline-execution", "running",
-                    9.5, workspace=0)  # fmt: skip
+        self.create(
+            "rate-limits",
+            TASKS[2],
+            "clarification",
+            "running",
+            0.6,
+            workspace=1,
+            backend="copilot-sdk",
+        )
+        self.create(
+            "stubborn",
+            "python tools/reindex.py --all",
+            "pipeline-execution",
+            "running",
+            9.5,
+            workspace=0,
+        )
         self._http.post(f"{self._api}/processes/stubborn/cancel", timeout=20).raise_for_status()
         for number in range(3):
-            self.create(f"waiting-{number}", TASKS[3 + number], "discovery", "queued",
-                        0.4 - number / 10, workspace=number)  # fmt: skip
+            self.create(
+                f"waiting-{number}",
+                TASKS[3 + number],
+                "discovery",
+                "queued",
+                0.4 - number / 10,
+                workspace=number,
+            )
 
     def _plain(self, number: int) -> None:
         chance = random.Random(number)
@@ -265,8 +340,10 @@ class Filler:
 
 def test_run() -> str:
     """The output of a test run, with colours."""
-    rows = [f"{name} \x1b[32mPASSED\x1b[0m\x1b[36m [{20 * i:3}%]\x1b[0m\n" for i, name in
-            enumerate(TESTS[:-1], 1)]  # fmt: skip
+    rows = [
+        f"{name} \x1b[32mPASSED\x1b[0m\x1b[36m [{20 * i:3}%]\x1b[0m\n"
+        for i, name in enumerate(TESTS[:-1], 1)
+    ]
     return (
         "\x1b[1m===================== test session starts =====================\x1b[0m\n"
         "platform linux -- Python 3.11.2, pytest-8.3.4\n"
@@ -274,7 +351,7 @@ def test_run() -> str:
         + f"{TESTS[-1]} \x1b[31mFAILED\x1b[0m\x1b[36m [100%]\x1b[0m\n\n"
         "\x1b[31m    def test_two_vouchers_on_a_monday():\x1b[0m\n"
         ">       assert total == Decimal('81.00')\n"
-        "\x1b[1m\x1b[31mE       AssertionError: assert Decimal('81.01') == Decimal('81.00')\x1b[0m\n\n"
+        "\x1b[1m\x1b[31mE       AssertionError: Decimal('81.01') == Decimal('81.00')\x1b[0m\n\n"
         "\x1b[31m\x1b[1m1 failed\x1b[0m, \x1b[32m4 passed\x1b[0m in 3.21s\n"
     )
 
