@@ -17,12 +17,19 @@ class Page {
     this.first = first;
     this.count = lines.length;
     this.bytes = encoder.encode(lines.map((line) => line.text).join("\n"));
-    this.widths = Uint32Array.from(lines, (line) => line.width);
-    this.times = Float64Array.from(lines, (line) => line.time);
-    this.#runs = Uint32Array.from(lines.flatMap((line) => line.runs));
-    if (this.#runs.length === 0) return;
-    let end = 0;
-    this.#runEnds = Uint32Array.from(lines, (line) => (end += line.runs.length));
+    this.widths = new Uint32Array(lines.length);
+    this.times = new Float64Array(lines.length);
+    const ends = new Uint32Array(lines.length);
+    const runs = [];
+    for (let at = 0; at < lines.length; at += 1) {
+      const line = lines[at];
+      this.widths[at] = line.width;
+      this.times[at] = line.time;
+      for (const number of line.runs) runs.push(number);
+      ends[at] = runs.length;
+    }
+    this.#runs = new Uint32Array(runs);
+    if (runs.length > 0) this.#runEnds = ends;
   }
 
   get end() {

@@ -36,6 +36,11 @@ export class Pen {
    * @param {string} parameters between `CSI` and `m`
    */
   apply(parameters) {
+    const single = Number(parameters);
+    if (!Number.isNaN(single)) {
+      this.#set(single);
+      return;
+    }
     const groups = parameters.split(";");
     for (let at = 0; at < groups.length; at += 1) {
       const group = groups[at].split(":").map(Number);

@@ -1,6 +1,7 @@
 /** How many cells of a terminal a text takes. */
 
-const PLAIN = /^[\u0020-\u02ff\u2010-\u2027\u2190-\u22ff\u2500-\u25fc\u2800-\u28ff]*$/;
+const PLAIN =
+  /^[\u0020-\u02ff\u2010-\u2027\u2190-\u22ff\u2500-\u25fc\u2706-\u2709\u270c-\u2727\u2729-\u274b\u2758-\u2794\u2800-\u28ff]*$/;
 const WIDE =
   /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\u30a0-\u30ff\u3000-\u303e\uff01-\uff60\uffe0-\uffe6\u{1f3fb}-\u{1f3ff}]/u;
 const NONE = /[\p{Mn}\p{Me}\u200c\u200d]/u;
