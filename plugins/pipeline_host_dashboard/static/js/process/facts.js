@@ -10,7 +10,7 @@ export function facts({ context }) {
     class: "process-facts panel",
     "aria-label": "Facts",
     pick: (process) => [
-      process.exitCode, process.workingDirectory, process.backend, process.type, process.metadata?.workspaceId,
+      process.workingDirectory, process.backend, process.type, process.metadata?.workspaceId,
       process.metadata?.workspaceName, process.startTime, process.endTime, process.lease?.seconds, process.id,
       process.sdkSessionId, process.resultFilePath, process.rawStdoutFilePath,
     ],
@@ -22,7 +22,6 @@ function rows(process, context) {
   const { metadata } = process;
   const workspace = metadata?.workspaceName || metadata?.workspaceId;
   return [
-    fact("Exit code", process.exitCode, (code) => h("span", { class: code === 0 ? "exit" : "exit bad" }, code)),
     fact("Working directory", process.workingDirectory, code),
     fact("Backend", process.backend, text),
     fact("Type", process.type, text),

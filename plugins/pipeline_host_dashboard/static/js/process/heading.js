@@ -64,10 +64,11 @@ export class Heading {
     return part({
       tag: "p",
       class: "process-state",
-      pick: ({ status, type, startTime }) => ({ status, type, startTime }),
-      build: ({ status, type, startTime }) => [
+      pick: ({ status, type, startTime, exitCode }) => ({ status, type, startTime, exitCode }),
+      build: ({ status, type, startTime, exitCode }) => [
         h("span", { class: "status pill", dataset: { status } }, icon(status), status),
         this.#took,
+        exitCode !== undefined && h("span", { class: exitCode === 0 ? null : "bad" }, `exit code ${exitCode}`),
         h("span", null, text(type)),
         h("span", { title: fullTime(startTime) }, `started ${ago(startTime)}`),
       ],
