@@ -38,7 +38,6 @@ class Row(Model, frozen=True):
     workspace_name: str | None = None
     parent_process_id: str | None = None
     exit_code: int | None = None
-    cancelling: bool = False
     children: Mapping[str, int] | None = None
 
 
@@ -164,7 +163,6 @@ def row(store: ProcessStore, process: Process) -> Row:
         workspace_name=None if name is None else name[:SHOWN],
         parent_process_id=process.parent_process_id,
         exit_code=process.exit_code,
-        cancelling=process.cancellation is not None and process.cancellation.outcome is None,
         children=children(store, process.id),
     )
 

@@ -10,12 +10,14 @@ import * as router from "./router.js";
 import { announce, mountBanner, mountTopbar } from "./shell.js";
 import * as shortcuts from "./shortcuts.js";
 import * as timeline from "./timeline/index.js";
+import { Workspaces } from "./workspaces.js";
 
 const VIEWS = { list, process, timeline };
 const TITLES = { list: "Processes", process: "Process", timeline: "Timeline", unknown: "Not found" };
 const PATIENCE = 1500;
 
 const live = new Live();
+const workspaces = new Workspaces(api, live);
 const main = document.getElementById("main");
 const mark = mountTopbar(document.getElementById("topbar"), live);
 let mounted = null;
@@ -24,6 +26,7 @@ const context = {
   api,
   live,
   router,
+  workspaces,
   announce,
   confirm,
   toast,
@@ -58,5 +61,6 @@ shortcuts.start();
 router.start();
 router.onChange((route) => show(route));
 live.start();
+workspaces.refresh();
 await live.ready(PATIENCE);
 show(router.current(), { focus: false });
