@@ -68,6 +68,8 @@ export class Pages {
   all = [];
   /** How many lines were dropped. */
   dropped = 0;
+  /** The most cells that a line takes. */
+  widest = 0;
 
   #most;
   #bytes = 0;
@@ -86,6 +88,7 @@ export class Pages {
     const page = new Page(lines, this.end);
     this.all.push(page);
     this.#bytes += page.bytes.length;
+    for (const width of page.widths) this.widest = Math.max(this.widest, width);
     while (this.#bytes > this.#most && this.all.length > 1) {
       const [gone] = this.all.splice(0, 1);
       this.#bytes -= gone.bytes.length;

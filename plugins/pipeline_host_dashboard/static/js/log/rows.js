@@ -7,7 +7,7 @@ export class Rows {
   #transcript;
   #cols = Infinity;
   #sums = [0];
-  #known = { pages: 0, dropped: 0 };
+  #known = { all: null, pages: 0, dropped: 0 };
 
   constructor(transcript) {
     this.#transcript = transcript;
@@ -86,8 +86,8 @@ export class Rows {
   /** Brings the sums of rows before each page up to date. */
   #sum() {
     const { all, dropped } = this.#transcript.pages;
-    if (this.#known.dropped !== dropped) {
-      this.#known = { pages: 0, dropped };
+    if (this.#known.dropped !== dropped || this.#known.all !== all) {
+      this.#known = { all, pages: 0, dropped };
       this.#sums = [0];
     }
     for (let at = this.#known.pages; at < all.length; at += 1) {

@@ -45,6 +45,7 @@ export class Scroll {
     this.content = content;
     this.view = view;
     this.top = Math.min(this.top, this.end);
+    if (this.#isTrue()) this.#bar = this.top;
   }
 
   /** Takes a position of the scroll bar; returns whether it moved. */
@@ -57,6 +58,11 @@ export class Scroll {
     if (bar <= 0) this.top = 0;
     else if (bar >= this.height - this.view - 0.5) this.top = this.end;
     return true;
+  }
+
+  /** Notes where the scroll bar came to stand when it was set: browsers round. */
+  set(bar) {
+    this.#bar = bar;
   }
 
   /** Goes to a pixel of the content; returns where the scroll bar has to be. */

@@ -13,11 +13,19 @@ export class Transcript {
   /** Another number whenever anything has changed. */
   version = 0;
 
+  #most;
   #terminal;
 
   /** @param {number} [most] how many bytes of text to keep; older lines are dropped */
   constructor(most) {
-    this.pages = new Pages(most);
+    this.#most = most;
+    this.clear();
+  }
+
+  /** Forgets all lines. */
+  clear() {
+    this.version += 1;
+    this.pages = new Pages(this.#most);
     this.screen = new Screen((lines) => this.pages.add(lines));
     this.#terminal = new Terminal(this.screen, this.styles);
   }
@@ -36,6 +44,11 @@ export class Transcript {
   get end() {
     const { lines } = this.screen;
     return this.pages.end + lines.length - (lines.at(-1).text === "" ? 1 : 0);
+  }
+
+  /** The most cells that a line takes. */
+  get widest() {
+    return this.screen.lines.reduce((most, { width }) => Math.max(most, width), this.pages.widest);
   }
 
   /** Takes a piece of output, see `Terminal.write`. */

@@ -11,11 +11,15 @@ export function isPlain(text) {
   return PLAIN.test(text);
 }
 
+/** What `cellsOf` found, plus one, by code point. */
+const known = new Uint8Array(0x20000);
+
 /** The cells of one character: 0, 1 or 2. */
 export function cellsOf(character) {
-  if (isPlain(character)) return 1;
-  if (NONE.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  const code = character.codePointAt(0);
+  if (code >= known.length) return WIDE.test(character) ? 2 : 1;
+  if (known[code] === 0) known[code] = 1 + (NONE.test(character) ? 0 : WIDE.test(character) ? 2 : 1);
+  return known[code] - 1;
 }
 
 /** The cells of a text. */

@@ -1,0 +1,99 @@
+/** One row of a log, as an element that is used again for other rows. */
+
+import { h } from "../dom.js";
+
+/** Characters that would show the others in another order, or couldn't be seen. */
+const HIDDEN = /[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const INSTEAD = "\ufffd";
+
+export class Row {
+  /** Which row it is, the line that it shows, and the part of its text. */
+  key = "";
+  number = -1;
+  from = 0;
+  to = 0;
+
+  #shown = "";
+  #link = h("a", { class: "log-number", tabindex: -1 });
+  #time = h("span", { class: "log-time" });
+  #text = h("span", { class: "log-text" });
+
+  constructor() {
+    this.element = h("div", { class: "log-row" }, this.#link, this.#time, this.#text);
+  }
+
+  /** The element with the text, and nothing else. */
+  get text() {
+    return this.#text;
+  }
+
+  /** Puts it at so many pixels. */
+  place(top) {
+    this.element.style.top = `${top}px`;
+  }
+
+  /**
+   * Shows a part of a line.
+   *
+   * @param {object} what
+   * @param {number} what.number of the line
+   * @param {object} what.line see `Transcript.line`
+   * @param {number} what.from where the part begins in the line's text, and `to`, where it ends
+   * @param {number} what.indent how many cells to leave before it
+   * @param {string} what.state what else decides how it looks; the same one looks the same
+   * @param {Palette} palette
+   * @param {{start: number, end: number, current: boolean}[]} what.marks
+   */
+  show({ number, line, from, to, indent, selected, state, time, marks }, palette) {
+    const shown = `${number} ${line.stamp} ${line.width} ${from} ${to} ${selected} ${state}`;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    Object.assign(this, { number, from, to });
+    this.element.classList.toggle("selected", selected);
+    this.#head(number, from === 0 || indent > 0, time);
+    this.#text.style.marginInlineStart = indent ? `calc(${indent} * var(--log-cell))` : "";
+    this.#text.replaceChildren(...pieces(line, from, to, marks(), palette));
+    this.element.classList.toggle("from-stderr", this.#text.querySelector(".stderr") !== null);
+  }
+
+  #head(number, begins, time) {
+    this.#link.textContent = begins ? number + 1 : "";
+    if (begins) {
+      this.#link.href = `#L${number + 1}`;
+      this.#link.setAttribute("aria-label", `Line ${number + 1}`);
+    } else {
+      this.#link.removeAttribute("href");
+      this.#link.removeAttribute("aria-label");
+    }
+    this.#time.textContent = begins ? time : "";
+  }
+}
+
+/** The nodes for a part of a line: one for each change of look or mark. */
+function pieces({ text, runs }, from, to, marks, palette) {
+  const nodes = [];
+  let run = 0;
+  let style = 0;
+  let mark = 0;
+  for (let at = from; at < to; ) {
+    for (; run < runs.length && runs[run] <= at; run += 2) style = runs[run + 1];
+    while (mark < marks.length && marks[mark].end <= at) mark += 1;
+    const marked = mark < marks.length && marks[mark].start <= at ? marks[mark] : null;
+    const ends = [to, runs[run] ?? to, marked ? marked.end : (marks[mark]?.start ?? to)];
+    const end = Math.min(...ends);
+    nodes.push(piece(text.slice(at, end), style, marked, palette));
+    at = end;
+  }
+  return nodes;
+}
+
+function piece(text, style, marked, palette) {
+  const shown = text.replace(HIDDEN, INSTEAD);
+  if (style === 0 && !marked) return document.createTextNode(shown);
+  const element = document.createElement(marked ? "mark" : "span");
+  element.textContent = shown;
+  palette.paint(element, style);
+  if (marked) element.classList.add("hit");
+  if (marked?.current) element.classList.add("current");
+  return element;
+}
