@@ -120,6 +120,16 @@ test("the extent goes from the first start to now where something runs", () => {
   assert.deepEqual(spans(process("a", 5, { end: 9 }), process("b", 7)).extent(T0 + 50), { from: T0 + 5, to: T0 + 50 });
 });
 
+test("the range to begin with is the shortest that holds enough", () => {
+  const ranges = { short: 100, long: 1000, all: null };
+  const made = spans(process("a", 0, { end: 50 }), process("b", 0, { end: 950 }), process("c", 0));
+  assert.equal(made.fitting(ranges, 1, T0 + 1000), "short");
+  assert.equal(made.fitting(ranges, 2, T0 + 1000), "short");
+  assert.equal(made.fitting(ranges, 3, T0 + 1000), "long");
+  assert.equal(made.fitting(ranges, 3, T0 + 5000), "all");
+  assert.equal(made.fitting(ranges, 4, T0 + 1000), "all");
+});
+
 test("places and times are each other's reverse", () => {
   const frame = { from: T0, to: T0 + MINUTE };
   for (const x of [0, 17, 600]) {

@@ -4,6 +4,7 @@ import { h, replace, setProp, text, visible } from "../dom.js";
 import { ago, elapsed, fullTime } from "../format.js";
 import { icon } from "../icons.js";
 import { processHref } from "../router.js";
+import { workspaceLabel } from "../workspaces.js";
 import { part } from "./part.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
@@ -38,16 +39,24 @@ export class Heading {
       tag: "nav",
       class: "process-path",
       "aria-label": "Where it belongs",
-      pick: ({ metadata, parentProcessId }) => [metadata?.workspaceId, metadata?.workspaceName, parentProcessId],
+      pick: ({ metadata, parentProcessId }) => {
+        const { workspaceId, workspaceName } = metadata ?? {};
+        return [workspaceId, workspaceName, parentProcessId, this.#context.workspaces.get(workspaceId).color];
+      },
       build: ([workspace, name, parent]) => [
         h("a", { href: "/" }, "Processes"),
         typeof workspace === "string" && [
           separator(),
-          h("a", { href: `/?workspace=${encodeURIComponent(workspace)}` }, text(name || workspace)),
+          h("a", { href: `/?workspace=${encodeURIComponent(workspace)}` }, this.#workspace(workspace, name)),
         ],
         parent && [separator(), this.#parent(parent)],
       ],
     });
+  }
+
+  #workspace(id, name) {
+    const known = this.#context.workspaces.get(id);
+    return workspaceLabel(name ? { ...known, name } : known);
   }
 
   /** A link to the parent, which gets its words when they are known. */

@@ -44,6 +44,7 @@ class ProcessPage {
     this.#off = [
       live.on("change", (message) => this.#onChange(message)),
       live.on("resync", () => this.load()),
+      context.workspaces.onChange(() => this.#process && this.#update()),
       shortcuts.register({
         c: { help: "Cancel this process", run: () => this.#parts?.actions.cancel() ?? false },
         u: { help: "Up to what it belongs to", run: () => this.#up() },

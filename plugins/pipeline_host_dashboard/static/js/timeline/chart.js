@@ -10,6 +10,7 @@ export class Chart {
   element;
   #axis = new Axis();
   #heading = h("div", { class: "tl-corner" });
+  #head;
   #list = h("div", { class: "tl-rows", role: "list", "aria-label": "Processes over time" });
   #rows = [];
   #drawn = new Map();
@@ -35,7 +36,7 @@ export class Chart {
   constructor(actions) {
     this.#actions = actions;
     this.element = h("div", { class: "tl-chart", tabindex: 0, role: "region", "aria-label": "Timeline" },
-      h("div", { class: "tl-axis" }, this.#heading, this.#axis.marks),
+      (this.#head = h("div", { class: "tl-axis" }, this.#heading, this.#axis.marks)),
       h("div", { class: "tl-canvas" }, this.#axis.lines, this.#list));
     this.element.addEventListener("scroll", () => this.#schedule(), { passive: true });
     this.element.addEventListener("focusin", (event) => this.#onFocus(event));
@@ -86,7 +87,7 @@ export class Chart {
   }
 
   #scrollTo(index) {
-    const head = this.#axis.marks.offsetHeight;
+    const head = this.#head.offsetHeight;
     const top = index * this.#rowHeight;
     const { scrollTop, clientHeight } = this.element;
     const bottom = top + this.#rowHeight + head - clientHeight;

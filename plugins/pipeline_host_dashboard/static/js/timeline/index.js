@@ -9,7 +9,7 @@ import { Table } from "./table.js";
 import { RANGES, Toolbar } from "./toolbar.js";
 
 const TICK = 1000;
-const DAY = 86_400_000;
+const ENOUGH = 20;
 const STEP = 0.15;
 const ROOM = 0.03;
 
@@ -27,6 +27,8 @@ class TimelineView {
   #view = null;
   #workspace;
   #range;
+  /** The range that is shown while none is chosen. */
+  #fitting = null;
   #table;
   /** What was zoomed or panned to; nothing while the range is shown as it is. */
   #moved = null;
@@ -42,7 +44,7 @@ class TimelineView {
     this.#workspace = query.get("workspace");
     this.#range = Object.hasOwn(RANGES, query.get("range") ?? "") ? query.get("range") : null;
     this.#table = query.get("view") === "table";
-    this.#toolbar = new Toolbar({
+    this.#toolbar = new Toolbar(context.workspaces, {
       workspace: (id) => this.#choose({ workspace: id || null }),
       range: (name) => this.#choose({ range: name }),
       table: () => this.#choose({ table: !this.#table }),
@@ -51,16 +53,16 @@ class TimelineView {
     });
     this.#place = h("div", { class: "timeline" }, this.#toolbar.element, this.#body);
     container.append(this.#place);
-    this.#off = [this.#keys(), context.live.on("change", ({ type }) => type === "workspace-registered" && this.#workspaces())];
+    this.#off = this.#keys();
     this.#timer = setInterval(() => document.hidden || this.#schedule(), TICK);
-    this.#workspaces();
     this.#open();
   }
 
   unmount() {
     clearInterval(this.#timer);
     cancelAnimationFrame(this.#queued);
-    for (const off of this.#off) off();
+    this.#off();
+    this.#toolbar.unmount();
     this.#feed.close();
     this.#view?.unmount();
   }
@@ -84,14 +86,6 @@ class TimelineView {
     }, "Timeline");
   }
 
-  async #workspaces() {
-    try {
-      this.#toolbar.workspaces(await this.#context.api.workspaces(), this.#workspace);
-    } catch {
-      this.#toolbar.workspaces([], this.#workspace);
-    }
-  }
-
   #open() {
     this.#feed?.close();
     this.#feed = new Feed(this.#context, this.#workspace, () => this.#schedule());
@@ -102,6 +96,7 @@ class TimelineView {
   #choose({ workspace = this.#workspace, range = this.#range, table = this.#table }) {
     const other = workspace !== this.#workspace;
     if (other || range !== this.#range) this.#moved = null;
+    if (other) this.#fitting = null;
     this.#workspace = workspace;
     this.#range = range;
     if (table !== this.#table) this.#leave();
@@ -131,11 +126,13 @@ class TimelineView {
     }
     const time = now();
     const extent = spans.extent(time);
-    const range = this.#range ?? (extent.to - extent.from > DAY && extent.to > time - DAY ? "24h" : "all");
+    if (state === "ready") this.#fitting ??= spans.fitting(RANGES, ENOUGH, time);
+    const range = this.#range ?? this.#fitting ?? "all";
     const from = RANGES[range] ? time - RANGES[range] : undefined;
     const whole = from === undefined ? around(extent, ROOM) : { from, to: time + RANGES[range] * ROOM };
     this.#frame = this.#moved ?? whole;
-    this.#toolbar.show({ range, table: this.#table, moved: this.#moved !== null });
+    this.#place.dataset.view = this.#table ? "table" : "chart";
+    this.#toolbar.show({ workspace: this.#workspace, range, table: this.#table, moved: this.#moved !== null });
     const rows = spans.rows({ from, now: time, closed: this.#closed });
     this.#note(rows.length);
     this.#mounted().title(`${count(rows.length)} processes`);
@@ -170,7 +167,7 @@ class TimelineView {
 
   #sayNothing(state) {
     const { error } = this.#feed;
-    this.#toolbar.show({ range: this.#range ?? "all", table: this.#table, moved: false });
+    this.#toolbar.show({ workspace: this.#workspace, range: this.#range ?? "all", table: this.#table, moved: false });
     this.#toolbar.note("");
     if (state === "loading") replace(this.#body, h("p", { class: "tl-loading hint" }, "Loading…"));
     else if (state === "failed") {

@@ -1,6 +1,6 @@
 /** One row of the timeline: what it is on the left, when it was on the right. */
 
-import { h, replace, setProp, text } from "../dom.js";
+import { h, replace, setProp, text, visible } from "../dom.js";
 import { duration, fullTime, time } from "../format.js";
 import { icon } from "../icons.js";
 import { processHref } from "../router.js";
@@ -71,7 +71,7 @@ export class Row {
         "aria-label": "What belongs to it", on: { click: () => this.actions.toggle(id) },
       }, icon("chevron"))
       : h("span", { class: "tl-toggle" });
-    this.link = h("a", { href: processHref(id), class: "tl-link", tabindex: -1 },
+    this.link = h("a", { href: processHref(id), class: "tl-link", tabindex: -1, title: visible(preview) },
       h("span", { class: "status", dataset: { status } }, icon(status)),
       h("span", { class: "tl-name" }, text(preview || id)),
       h("span", { class: "visually-hidden" }, `, ${said(span)}`));

@@ -99,6 +99,21 @@ export class Spans {
   }
 
   /**
+   * Which range of time to begin with: the shortest one in which enough processes lie.
+   *
+   * @param {Record<string, number | null>} ranges their lengths up to now, the shortest first;
+   *   none is everything
+   * @param {number} enough how many processes there should be in it
+   * @returns {string}
+   */
+  fitting(ranges, enough, now) {
+    const ends = [...this.#spans.values()].map(({ start, end }) => end ?? Math.max(now, start)).sort((a, b) => b - a);
+    if (ends.length < enough) return "all";
+    const length = now - ends[enough - 1];
+    return Object.keys(ranges).find((name) => ranges[name] === null || ranges[name] >= length);
+  }
+
+  /**
    * The rows from top to bottom: what has no parent here newest first, below each what belongs to
    * it in the order in which it was started.
    *

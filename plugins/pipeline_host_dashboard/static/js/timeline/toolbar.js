@@ -1,7 +1,8 @@
 /** What stands above the timeline: which processes, how much time, chart or table. */
 
-import { append, h, replace, setProp, visible } from "../dom.js";
+import { h, setProp } from "../dom.js";
 import { icon } from "../icons.js";
+import { workspacePicker } from "../workspace-picker.js";
 
 /** How much time can be shown, in milliseconds; none is everything. */
 export const RANGES = {
@@ -19,7 +20,7 @@ const NAMES = {
 
 export class Toolbar {
   element;
-  #workspaces;
+  #picker;
   #ranges;
   #table;
   #zoom;
@@ -27,6 +28,7 @@ export class Toolbar {
   #note = h("p", { class: "tl-note hint" });
 
   /**
+   * @param {import("../workspaces.js").Workspaces} workspaces
    * @param {object} actions
    * @param {(id: string) => void} actions.workspace
    * @param {(name: string) => void} actions.range
@@ -34,8 +36,8 @@ export class Toolbar {
    * @param {(factor: number) => void} actions.zoomBy
    * @param {() => void} actions.back
    */
-  constructor(actions) {
-    this.#workspaces = h("select", { class: "field", "aria-label": "Workspace", on: { change: () => actions.workspace(this.#workspaces.value) } });
+  constructor(workspaces, actions) {
+    this.#picker = workspacePicker(workspaces, actions.workspace);
     this.#ranges = h("select", { class: "field", "aria-label": "Time", on: { change: () => actions.range(this.#ranges.value) } },
       Object.entries(NAMES).map(([value, name]) => h("option", { value }, name)));
     this.#back = iconButton("fit", "Back to the whole time (0)", actions.back);
@@ -44,23 +46,19 @@ export class Toolbar {
       iconButton("plus", "Zoom in (+)", () => actions.zoomBy(1 / 1.5)), this.#back);
     this.#table = h("button", { type: "button", class: "button", "aria-pressed": "false", on: { click: actions.table } }, icon("list"), "Table");
     this.element = h("header", { class: "tl-toolbar" },
-      h("h1", null, "Timeline"), this.#workspaces, this.#ranges, this.#zoom, this.#table, this.#note, legend());
+      h("h1", null, "Timeline"), this.#picker.element, this.#ranges, this.#zoom, this.#table, this.#note, legend());
   }
 
-  show({ range, table, moved }) {
+  unmount() {
+    this.#picker.close();
+  }
+
+  show({ workspace, range, table, moved }) {
+    this.#picker.set(workspace ?? "");
     this.#ranges.value = range;
     this.#zoom.hidden = table;
     this.#back.disabled = !moved;
     setProp(this.#table, "aria-pressed", String(table));
-  }
-
-  /** Offers workspaces, and has one of them chosen. */
-  workspaces(workspaces, chosen) {
-    const known = workspaces.some(({ id }) => id === chosen);
-    const options = known || !chosen ? workspaces : [...workspaces, { id: chosen, name: chosen }];
-    replace(this.#workspaces, h("option", { value: "" }, "All workspaces"));
-    append(this.#workspaces, options.map(({ id, name }) => h("option", { value: id }, visible(name || id))));
-    this.#workspaces.value = chosen ?? "";
   }
 
   note(words) {
