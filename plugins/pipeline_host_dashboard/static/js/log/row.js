@@ -1,10 +1,13 @@
 /** One row of a log, as an element that is used again for other rows. */
 
 import { h } from "../dom.js";
+import { isPlain, width } from "./width.js";
 
 /** Characters that would show the others in another order, or couldn't be seen. */
 const HIDDEN = /[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 const INSTEAD = "\ufffd";
+
+const graphemes = new Intl.Segmenter();
 
 export class Row {
   /** Which row it is, the line that it shows, and the part of its text. */
@@ -69,6 +72,21 @@ export class Row {
   }
 }
 
+/** Text in which each wide character gets two cells, whatever font it is drawn in. */
+function cells(text) {
+  const nodes = [];
+  let narrow = "";
+  for (const { segment } of graphemes.segment(text)) {
+    if (width(segment) < 2) narrow += segment;
+    else {
+      if (narrow) nodes.push(narrow);
+      narrow = "";
+      nodes.push(h("span", { class: "log-wide", style: { width: `${width(segment)}ch` } }, segment));
+    }
+  }
+  return narrow ? [...nodes, narrow] : nodes;
+}
+
 /** The nodes for a part of a line: one for each change of look or mark. */
 function pieces({ text, runs }, from, to, marks, palette) {
   const nodes = [];
@@ -89,9 +107,11 @@ function pieces({ text, runs }, from, to, marks, palette) {
 
 function piece(text, style, marked, palette) {
   const shown = text.replace(HIDDEN, INSTEAD);
-  if (style === 0 && !marked) return document.createTextNode(shown);
+  const plain = isPlain(shown);
+  if (plain && style === 0 && !marked) return document.createTextNode(shown);
   const element = document.createElement(marked ? "mark" : "span");
-  element.textContent = shown;
+  if (plain) element.textContent = shown;
+  else element.append(...cells(shown));
   palette.paint(element, style);
   if (marked) element.classList.add("hit");
   if (marked?.current) element.classList.add("current");

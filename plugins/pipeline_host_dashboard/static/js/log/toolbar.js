@@ -14,7 +14,10 @@ import { icon } from "../icons.js";
 export function toolbar({ finder, href, name, toggle }) {
   const total = h("span", { class: "log-total" });
   const switches = {
-    follow: pressed("end", "Follow the end", toggle.follow),
+    follow: h("button", {
+      type: "button", class: "button small quiet log-follow", title: "Keep the end in sight (G)", "aria-pressed": "false",
+      on: { click: toggle.follow },
+    }, "Follow"),
     times: pressed("clock", "Times (t)", toggle.times),
     wrap: pressed("wrap", "Wrap long lines (w)", toggle.wrap),
     expand: pressed("fit", "Fill the window (f)", toggle.expand),
