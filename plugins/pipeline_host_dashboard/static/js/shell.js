@@ -1,6 +1,7 @@
 /** What surrounds every view: the bar at the top, the banner, the words for screen readers. */
 
 import { h, replace, setProp } from "./dom.js";
+import { time } from "./format.js";
 import { help } from "./dialogs.js";
 import { icon } from "./icons.js";
 import { nextTheme, setTheme, theme } from "./theme.js";
@@ -60,7 +61,7 @@ export function mountBanner(banner, live) {
   let since = null;
   const show = () => {
     banner.hidden = false;
-    const when = since.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+    const when = time(since);
     replace(banner, icon("offline"),
       h("span", null, h("strong", null, "Offline."), ` What you see is as of ${when} and may be old. Trying to reconnect…`),
       h("button", { type: "button", class: "button small", on: { click: () => live.retryNow() } }, "Try now"));

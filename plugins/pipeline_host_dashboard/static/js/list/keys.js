@@ -12,9 +12,9 @@ export function shortcuts(list) {
     ArrowDown: { run: onRow(() => list.move(1)) },
     ArrowUp: { run: onRow(() => list.move(-1)) },
     Enter: { run: () => false, help: "Open the row" },
-    ArrowRight: { run: onRow((row) => list.isExpandable(row.id) && list.toggle(row.id, true)), help: "Show a row's parts" },
-    ArrowLeft: { run: onRow((row) => list.isExpandable(row.id) && list.toggle(row.id, false)), help: "Hide a row's parts" },
-    c: { run: onRow((row) => list.cancel(row.id)), help: "Cancel the row's process" },
+    ArrowRight: { run: onRow((row) => list.toggle(row, true)), help: "Show a row's parts" },
+    ArrowLeft: { run: onRow((row) => list.toggle(row, false)), help: "Hide a row's parts" },
+    c: { run: onRow((row) => void list.cancel(row)), help: "Cancel the row's process" },
     "/": { run: () => list.focusSearch(), help: "Search" },
   };
 }

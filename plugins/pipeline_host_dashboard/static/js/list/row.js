@@ -20,6 +20,7 @@ export const LABELS = {
 export class RowView {
   #row = {};
   #workspace;
+  #depth;
   #tools;
   #parts;
 
@@ -55,10 +56,8 @@ export class RowView {
       parts.duration,
       h("span", { class: "row-actions" }, parts.cancel),
     );
-    parts.children = h("ul", { class: "row-children", role: "list", hidden: true });
-    this.element = h("li", { class: "row" }, parts.main, parts.children);
+    this.element = h("li", { class: "row" }, parts.main);
     this.link = parts.link;
-    this.childList = parts.children;
     this.#parts = parts;
   }
 
@@ -66,10 +65,23 @@ export class RowView {
     return this.#row.id;
   }
 
-  /** Shows the row; only what has changed is touched. */
-  update(row, { expandable, expanded }) {
+  /**
+   * Shows the row; only what has changed is touched.
+   *
+   * @param {{row: object, depth: number, expandable: boolean, expanded: boolean}} item
+   * @param {{position: number, count: number}} place the row's number in its list, and how many
+   *   there are, -1 where that isn't known
+   */
+  update({ row, depth, expandable, expanded }, { position, count: size }) {
+    setProp(this.element, "aria-posinset", position);
+    setProp(this.element, "aria-setsize", size);
+    if (depth !== this.#depth) this.#showDepth(depth);
+    this.#showToggle(row, expandable, expanded);
+    this.#showWorkspace(row);
     const before = this.#row;
     this.#row = row;
+    this.tick();
+    if (row === before) return;
     const { link, preview, type, started, cancel } = this.#parts;
     if (row.id !== before.id) {
       this.element.dataset.id = row.id;
@@ -79,7 +91,7 @@ export class RowView {
       replace(preview, text(shortened(row.promptPreview) || row.id));
       setProp(link, "title", row.promptPreview.length > 90 ? visible(row.promptPreview) : null);
     }
-    if (row.status !== before.status) this.#showStatus(row.status);
+    if (row.status !== before.status) this.#showStatus(row);
     if (row.type !== before.type) replace(type, text(row.type));
     if (row.startTime !== before.startTime) {
       started.textContent = time(row.startTime);
@@ -87,11 +99,8 @@ export class RowView {
       setProp(started, "title", fullTime(row.startTime));
     }
     this.#showNote(row, before);
-    this.#showWorkspace(row);
     if (row.children !== before.children) this.#showParts(row.children);
-    this.#showToggle(expandable, expanded);
     cancel.hidden = TERMINAL.has(row.status);
-    this.tick();
   }
 
   /** Shows how long it takes by now. */
@@ -101,7 +110,13 @@ export class RowView {
     if (duration.textContent !== shown) duration.textContent = shown;
   }
 
-  #showStatus(status) {
+  #showDepth(depth) {
+    this.#depth = depth;
+    this.element.style.setProperty("--depth", depth);
+    this.element.classList.toggle("is-part", depth > 0);
+  }
+
+  #showStatus({ status }) {
     const { status: place, word, cancel } = this.#parts;
     this.element.dataset.status = status;
     replace(place, icon(status));
@@ -147,13 +162,12 @@ export class RowView {
     );
   }
 
-  #showToggle(expandable, expanded) {
-    const { toggle, children } = this.#parts;
+  #showToggle(row, expandable, expanded) {
+    const { toggle } = this.#parts;
     toggle.hidden = !expandable;
-    children.hidden = !(expandable && expanded);
     if (!expandable) return;
     setProp(toggle, "aria-expanded", String(expanded));
-    const name = shortened(this.#row.promptPreview).slice(0, 60) || this.#row.id;
+    const name = shortened(row.promptPreview).slice(0, 60) || row.id;
     setProp(toggle, "aria-label", `Parts of ${visible(name)}`);
   }
 }

@@ -1,6 +1,6 @@
 /** One row of a log, as an element that is used again for other rows. */
 
-import { h } from "../dom.js";
+import { h, setProp } from "../dom.js";
 import { isPlain, width } from "./width.js";
 
 /** Characters that would show the others in another order, or couldn't be seen. */
@@ -53,21 +53,18 @@ export class Row {
     this.#shown = shown;
     Object.assign(this, { number, from, to });
     this.element.classList.toggle("selected", selected);
-    this.#head(number, from === 0 || indent > 0, time);
     this.#text.style.marginInlineStart = indent ? `calc(${indent} * var(--log-cell))` : "";
     this.#text.replaceChildren(...pieces(line, from, to, marks(), palette));
-    this.element.classList.toggle("from-stderr", this.#text.querySelector(".stderr") !== null);
+    const fromStderr = this.#text.querySelector(".stderr") !== null;
+    this.element.classList.toggle("from-stderr", fromStderr);
+    this.#head(number, from === 0 || indent > 0, time, fromStderr);
   }
 
-  #head(number, begins, time) {
+  #head(number, begins, time, fromStderr) {
     this.#link.textContent = begins ? number + 1 : "";
-    if (begins) {
-      this.#link.href = `#L${number + 1}`;
-      this.#link.setAttribute("aria-label", `Line ${number + 1}`);
-    } else {
-      this.#link.removeAttribute("href");
-      this.#link.removeAttribute("aria-label");
-    }
+    setProp(this.#link, "href", begins && `#L${number + 1}`);
+    setProp(this.#link, "aria-label", begins && `Line ${number + 1}${fromStderr ? ", from stderr" : ""}`);
+    setProp(this.#link, "title", fromStderr && "from stderr");
     this.#time.textContent = begins ? time : "";
   }
 }

@@ -43,6 +43,7 @@ export class LogView {
   #epoch = 0;
   #digits = 0;
   #kept = 0;
+  #moved = false;
   #times;
   #onDraw;
   #pinned;
@@ -64,7 +65,7 @@ export class LogView {
     this.#pinned = pinned;
     this.#sizer.append(this.#body);
     this.element = h("div", {
-      class: "log-scroll", tabindex: 0, role: "region", "aria-label": "Output",
+      class: "log-scroll", tabindex: 0, role: "region", "aria-label": "Lines of the output",
       on: { scroll: () => this.#onScroll(), scrollend: () => this.#settle() },
     }, this.#sizer);
   }
@@ -107,7 +108,7 @@ export class LogView {
     const part = this.wrap ? this.#cuts.partOf(number, line, this.#rows.columns, index) : 0;
     const top = (this.#rows.rowOf(number) + part) * height;
     const { top: from } = this.#scroll;
-    if (top < from + height || top > from + seen - 3 * height) this.#scroll.go(top - seen / 3);
+    if (top < from + height || top > from + seen - 3 * height) this.#go(top - seen / 3);
     if (!this.wrap) {
       const left = index * cell;
       const from = this.element.scrollLeft;
@@ -141,10 +142,23 @@ export class LogView {
     const base = Math.floor(first / BASE) * BASE;
     this.#body.style.transform = `translateY(${base * this.#metrics.row + bar - top}px)`;
     this.#arrange(first, base);
-    if (Math.abs(this.element.scrollTop - bar) >= 1) this.element.scrollTop = bar;
-    this.#scroll.set(this.element.scrollTop);
+    if (this.#moved) this.#moveBar(bar);
     this.#keepAnchor();
     this.#onDraw();
+  }
+
+  /** Moves the scroll bar; never unless it must, as that would break off a scrolling. */
+  #moveBar(bar) {
+    this.#moved = false;
+    if (Math.abs(this.element.scrollTop - bar) < 1) return;
+    this.element.scrollTop = bar;
+    this.#scroll.set(this.element.scrollTop);
+  }
+
+  /** Goes to a pixel of the whole log. */
+  #go(top) {
+    this.#scroll.go(top);
+    this.#moved = true;
   }
 
   /** Brings sizes and place up to date. */
@@ -163,8 +177,8 @@ export class LogView {
     this.#rows.columns = columns;
     this.#kept = first;
     this.#scroll.resize((this.#rows.total + 1) * row, height);
-    if (this.following) this.#scroll.go(this.#scroll.end);
-    else if (moved && this.#anchor) this.#scroll.go(this.#topOf(this.#anchor));
+    if (this.following) this.#go(this.#scroll.end);
+    else if (moved && this.#anchor) this.#go(this.#topOf(this.#anchor));
   }
 
   #topOf({ number, part, within }) {
@@ -267,7 +281,8 @@ export class LogView {
 
   /** Scrolling has stopped: the scroll bar goes to where it belongs. */
   #settle() {
-    const bar = Math.round(this.#scroll.settle());
-    if (Math.abs(bar - this.element.scrollTop) >= 1) this.draw();
+    this.#scroll.settle();
+    this.#moved = true;
+    this.draw();
   }
 }

@@ -5,6 +5,7 @@ import { count, elapsed, fullTime, time } from "../format.js";
 import { icon } from "../icons.js";
 import { processHref } from "../router.js";
 
+const AT_FIRST = 20;
 const AT_ONCE = 100;
 
 export class Children {
@@ -70,7 +71,7 @@ export class Children {
 
   async #next({ anew = false } = {}) {
     const loading = (this.#loading = new AbortController());
-    const query = { parent: this.#id, limit: AT_ONCE, cursor: this.#cursor };
+    const query = { parent: this.#id, limit: anew ? AT_FIRST : AT_ONCE, cursor: this.#cursor };
     let page;
     try {
       page = await this.#context.api.list(query, { signal: loading.signal });

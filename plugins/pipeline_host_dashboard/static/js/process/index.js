@@ -156,9 +156,10 @@ class ProcessPage {
       h("div", { class: "process-body" },
         h("div", { class: "process-main" },
           main.cancellation.element, main.error.element, main.prompt.element, main.result.element,
+          main.children.element,
           h("section", { class: "panel output", "aria-labelledby": "output-title" },
             h("h2", { id: "output-title" }, "Output"), output),
-          main.children.element, main.structured.element, main.metadata.element),
+          main.structured.element, main.metadata.element),
         side.element),
     );
   }
