@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, cast
 
 import falcon
@@ -24,10 +25,56 @@ _TEXT: Final = {"type": "string"}
 _encode: Final = msgspec.json.Encoder().encode
 
 
+_COUNTS: Final = {
+    "type": "object",
+    "properties": {status: {"type": "integer"} for status in STATUSES},
+    "required": list(STATUSES),
+}
+_ROW: Final = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(
+            (
+                "id",
+                "promptPreview",
+                "status",
+                "type",
+                "startTime",
+                "endTime",
+                "error",
+                "workspaceId",
+                "workspaceName",
+                "parentProcessId",
+            ),
+            _TEXT,
+        ),
+        "exitCode": {"type": "integer"},
+        "children": _COUNTS,
+    },
+    "required": ["id", "promptPreview", "status", "type", "startTime"],
+}
+_ROWS: Final = {
+    "type": "object",
+    "properties": {
+        "processes": {"type": "array", "items": _ROW},
+        "total": {"type": "integer"},
+        "reached": _TEXT,
+        "nextCursor": _TEXT,
+    },
+    "required": ["processes"],
+}
+_ABOUT: Final = {
+    "type": "object",
+    "properties": {"build": _TEXT, "epoch": _TEXT},
+    "required": ["build", "epoch"],
+}
+
+
 def _described(
-    summary: str, parameters: dict[str, str], schema: dict[str, Any] | None = None
+    summary: str, parameters: Mapping[str, str], schema: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The OpenAPI path item of a route that is read."""
+    error = {"$ref": "#/components/responses/Error"}
     return {
         "get": {
             "summary": summary,
@@ -37,11 +84,11 @@ def _described(
             ],
             "responses": {
                 "200": {
-                    "description": "JSON",
-                    "content": {"application/json": {"schema": schema or {"type": "object"}}},
+                    "description": summary,
+                    "content": {"application/json": {"schema": schema}},
                 },
-                "400": {"$ref": "#/components/responses/Error"},
-                "default": {"$ref": "#/components/responses/Error"},
+                **({"400": error} if parameters else {}),
+                "default": error,
             },
         }
     }
@@ -66,6 +113,7 @@ class RowsResource:
             "limit": f"At most so many, {_LIMIT} unless given",
             "cursor": "Go on after the page that had this as its nextCursor",
         },
+        _ROWS,
     )
 
     def __init__(self, host: Host) -> None:
@@ -84,7 +132,9 @@ class RowsResource:
 
 class CountsResource:
     openapi: ClassVar[dict[str, Any]] = _described(
-        "How many processes match, by status", {k: v for k, v in _FILTERS.items() if k != "status"}
+        "How many processes match, by status",
+        {name: told for name, told in _FILTERS.items() if name != "status"},
+        _COUNTS,
     )
 
     def __init__(self, host: Host) -> None:
@@ -97,7 +147,9 @@ class CountsResource:
 class AboutResource:
     """``epoch`` names the data, ``build`` the page's files: either may change under a page."""
 
-    openapi: ClassVar[dict[str, Any]] = _described("Which data and which page this server has", {})
+    openapi: ClassVar[dict[str, Any]] = _described(
+        "Which data and which page this server has", {}, _ABOUT
+    )
 
     def __init__(self, host: Host, assets: Assets) -> None:
         self._store = host.store

@@ -52,6 +52,12 @@ export class Live {
     return () => this.#listeners[event].delete(listener);
   }
 
+  /** Says that nothing of what was told is true any more, as the server has other data now. */
+  forget() {
+    this.#place = null;
+    this.#tell("resync");
+  }
+
   /** Tries again at once, if it is waiting to. */
   retryNow() {
     if (this.#timer === null) return;

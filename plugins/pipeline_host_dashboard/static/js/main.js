@@ -7,7 +7,7 @@ import * as list from "./list/index.js";
 import { Live } from "./live.js";
 import * as process from "./process/index.js";
 import * as router from "./router.js";
-import { announce, mountBanner, mountTopbar } from "./shell.js";
+import { announce, mountBanner, mountTopbar, offerReload, watchServer } from "./shell.js";
 import * as shortcuts from "./shortcuts.js";
 import * as timeline from "./timeline/index.js";
 import { Workspaces } from "./workspaces.js";
@@ -55,7 +55,9 @@ function unknown() {
   return null;
 }
 
-mountBanner(document.getElementById("banner"), live);
+const banner = document.getElementById("banner");
+mountBanner(banner, live);
+watchServer(live, api, () => offerReload(banner));
 shortcuts.register({ "?": { run: help, help: "This help" } }, "Everywhere");
 shortcuts.start();
 router.start();

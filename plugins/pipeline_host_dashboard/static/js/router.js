@@ -1,6 +1,7 @@
 /** Which view is shown: the page's address and back. */
 
 const listeners = new Set();
+let told = null;
 
 /** The address of the list, a process (`processHref`) or the timeline, as links have it. */
 export function href(path) {
@@ -50,6 +51,7 @@ export function navigate(path, { replace = false } = {}) {
 export function setQuery(query) {
   const text = query.toString();
   history.replaceState(null, "", `${location.pathname}${text && `?${text}`}${location.hash}`);
+  told = location.pathname + location.search;
 }
 
 /** Calls `listener` with each new route; returns how to stop that. */
@@ -60,6 +62,7 @@ export function onChange(listener) {
 
 /** Makes links and the browser's buttons change the view instead of loading the page anew. */
 export function start() {
+  told = location.pathname + location.search;
   addEventListener("popstate", tell);
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest("a[href]");
@@ -69,7 +72,11 @@ export function start() {
   });
 }
 
+/** Tells of another address; what only has another fragment is the same view, which sees to it. */
 function tell() {
+  const address = location.pathname + location.search;
+  if (address === told) return;
+  told = address;
   const route = current();
   for (const listener of listeners) listener(route);
 }

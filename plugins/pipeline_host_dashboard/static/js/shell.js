@@ -80,6 +80,34 @@ export function mountBanner(banner, live) {
   });
 }
 
+/** Notices, whenever the connection comes back, that the server has other data or another page. */
+export function watchServer(live, api, onNewPage) {
+  let known = null;
+  const look = async () => {
+    if (live.state !== "online") return;
+    let about;
+    try {
+      about = await api.about();
+    } catch {
+      return; // the next connection looks again
+    }
+    if (known && about.epoch !== known.epoch) live.forget();
+    if (known && about.build !== known.build) onNewPage();
+    known = about;
+  };
+  live.on("state", look);
+}
+
+/** Says that a newer page is to be had; what is shown goes on until it is loaded. */
+export function offerReload(banner) {
+  if (document.getElementById("reload")) return;
+  banner.after(
+    h("div", { class: "banner", id: "reload", role: "status" }, icon("warning"),
+      h("span", null, "The server has a newer version of this page."),
+      h("button", { type: "button", class: "button small", on: { click: () => location.reload() } }, "Load it")),
+  );
+}
+
 /** Says something to screen readers. */
 export function announce(message) {
   document.getElementById("announcer").textContent = message;

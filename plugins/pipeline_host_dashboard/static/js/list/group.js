@@ -96,12 +96,20 @@ export class GroupView {
     return this.rows.getBoundingClientRect().top + index * height;
   }
 
-  /** Puts the rows near what is seen into the page, and asks for more at the end. */
-  render(height, seen) {
-    if (this.element.hidden || this.folded) return;
-    const { top } = this.rows.getBoundingClientRect();
-    const { first, last } = windowOf({ top, count: this.#items.length, height, seen, around: AROUND });
+  /** Makes the list as high as all its rows. */
+  reserve(height) {
     this.rows.style.height = `${this.#items.length * height}px`;
+  }
+
+  /**
+   * Puts the rows near what is seen into the page, and asks for more at the end.
+   *
+   * @param {{top: number, height: number, seen: number}} place where the list begins, how high a
+   *   row and how high the window is, in pixels
+   */
+  render({ top, height, seen }) {
+    if (this.element.hidden || this.folded) return;
+    const { first, last } = windowOf({ top, count: this.#items.length, height, seen, around: AROUND });
     this.rows.style.paddingTop = `${first * height}px`;
     const shown = this.#items.slice(first, last);
     const kept = new Set(shown.map(({ row }) => row.id));

@@ -9,6 +9,7 @@ const DEEPEST = 8;
 /** What the bar at the top and a group's heading cover, and some air, in pixels. */
 const COVERED = 100;
 const AIR = 24;
+const FALLBACKS = 20;
 
 export class Groups {
   /** The id of the row that had the focus last. */
@@ -105,6 +106,8 @@ export class Groups {
   #show() {
     const { model, counts, statuses, filters } = this.#feed();
     if (counts === null) return;
+    const height = this.#height();
+    const anchor = this.#anchor(height);
     const rows = model.groups(statuses);
     const clearable = !filters.type && !filters.q.trim();
     for (const group of this.#groups) {
@@ -117,8 +120,32 @@ export class Groups {
         clearable: clearable && TERMINAL.has(status),
       });
     }
-    this.#render();
+    for (const group of this.#groups) group.reserve(height);
+    if (anchor) this.#hold(anchor, height);
+    this.#render(height);
     this.tools.onDrawn();
+  }
+
+  /** The row at the top of what is seen, and those after it in case that it goes. */
+  #anchor(height) {
+    if (scrollY < 1) return null;
+    for (const group of this.#groups) {
+      const index = Math.ceil((COVERED - group.offsetOf(0, height)) / height);
+      if (index < 0 || index >= group.items.length) continue;
+      const ids = group.items.slice(index, index + FALLBACKS).map(({ row }) => row.id);
+      return { group, ids, y: group.offsetOf(index, height) };
+    }
+    return null;
+  }
+
+  /** Scrolls so that what is seen stays where it was, whatever came or went above it. */
+  #hold({ group, ids, y }, height) {
+    const { items } = group;
+    const n = ids.findIndex((id) => items.some(({ row }) => row.id === id));
+    if (n < 0) return;
+    const index = items.findIndex(({ row }) => row.id === ids[n]);
+    const moved = group.offsetOf(index, height) - (y + n * height);
+    if (Math.abs(moved) >= 1) scrollBy({ top: moved, behavior: "instant" });
   }
 
   #items(rows, depth = 0, into = []) {
@@ -132,10 +159,10 @@ export class Groups {
     return into;
   }
 
-  #render() {
-    const height = this.#height();
+  #render(height = this.#height()) {
     const focused = document.activeElement?.closest?.(".row")?.dataset.id;
-    for (const group of this.#groups) group.render(height, innerHeight);
+    const tops = this.#groups.map((group) => group.offsetOf(0, height));
+    this.#groups.forEach((group, n) => group.render({ top: tops[n], height, seen: innerHeight }));
     // An element that is moved or made anew loses the focus; the row has it still.
     if (focused !== undefined && document.activeElement === document.body) {
       this.view(focused)?.link.focus({ preventScroll: true });
