@@ -335,6 +335,22 @@ class TestLinks:
         page.goto(f"/process/{process}#L50")
         expect(row(log, 50)).to_be_in_viewport()
 
+    def test_an_address_is_a_link_out_of_the_page(
+        self, api: Api, process: str, opened: Callable[..., Locator]
+    ) -> None:
+        api.output(
+            process, "see \x1b[4mhttps://example.org/\x1b[1ma\x1b[0m?b=1 (http://x.test/é).\n"
+        )
+        api.output(process, "javascript://alert(1) file:///etc/passwd https://\n")
+        log = opened(process)
+        expect(row(log, 2)).to_be_visible()
+        links = log.locator(".log-link")
+        expect(links).to_have_text(["https://example.org/", "a", "?b=1", "http://x.test/é"])
+        for link in links.all()[:3]:
+            assert link.get_attribute("href") == "https://example.org/a?b=1"
+            assert link.get_attribute("rel") == "noopener noreferrer"
+        assert links.last.get_attribute("href") == "http://x.test/é"
+
 
 class TestTaking:
     def test_the_whole_output_can_be_downloaded(

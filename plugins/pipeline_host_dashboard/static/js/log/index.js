@@ -49,6 +49,7 @@ class Log {
   #empty = h("p", { class: "log-empty" });
   #jump = h("button", { type: "button", class: "button primary log-jump", hidden: true, on: { click: () => this.#toEnd() } });
   #leftAt = null;
+  #fitted = null;
   #off;
 
   constructor({ processId, process, live, api, context, hash = "" }) {
@@ -134,14 +135,24 @@ class Log {
     this.#bar.update({ lines: end, follow: following, ...this.#choices, expand: this.#element.classList.contains("expanded") });
     this.#showJump(following, end);
     this.#showEmpty(end === first);
+    this.#fit();
   }
 
   #showJump(following, end) {
     const fresh = following ? 0 : end - this.#leftAt;
-    const hidden = following || end === 0;
+    const hidden = following || this.#view.isAtEnd;
     const words = fresh > 0 ? `${count(fresh)} new line${fresh === 1 ? "" : "s"}` : "To the end";
     if (this.#jump.hidden !== hidden) this.#jump.hidden = hidden;
     if (!hidden && this.#jump.textContent !== words) this.#jump.replaceChildren(icon("end"), words);
+  }
+
+  /** Takes no more room than is needed, once nothing more will come. */
+  #fit() {
+    const rows = this.#output.done ? this.#view.rows : null;
+    if (rows === this.#fitted) return;
+    this.#fitted = rows;
+    this.#element.classList.toggle("ended", rows !== null);
+    this.#element.style.setProperty("--log-lines", rows);
   }
 
   #showEmpty(isEmpty) {
@@ -205,6 +216,7 @@ class Log {
     this.#picked = other;
     this.#view.selected = { from: Math.min(number, other), to: Math.max(number, other) };
     history.replaceState(null, "", hashOf(this.#view.selected));
+    this.#view.element.focus({ preventScroll: true });
     this.#view.follow(false);
     this.#view.redraw();
   }

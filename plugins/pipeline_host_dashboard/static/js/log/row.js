@@ -6,6 +6,9 @@ import { isPlain, width } from "./width.js";
 /** Characters that would show the others in another order, or couldn't be seen. */
 const HIDDEN = /[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 const INSTEAD = "\ufffd";
+const LINK = /\bhttps?:\/\/[^\s"'`<>\\^{}|\u0000-\u0020\u007f-\u00a0\u2000-\u206f]*[^\s"'`<>\\^{}|.,;:!?()[\]\u0000-\u0020\u007f-\u00a0\u2000-\u206f]/gi;
+const LONGEST_LINK = 2000;
+const OUTSIDE = { class: "log-link", target: "_blank", rel: "noopener noreferrer" };
 
 const graphemes = new Intl.Segmenter();
 
@@ -84,22 +87,39 @@ function cells(text) {
   return narrow ? [...nodes, narrow] : nodes;
 }
 
-/** The nodes for a part of a line: one for each change of look or mark. */
+/** The nodes for a part of a line: one for each change of look, mark or link. */
 function pieces({ text, runs }, from, to, marks, palette) {
   const nodes = [];
+  const links = linksIn(text, from, to);
   let run = 0;
   let style = 0;
-  let mark = 0;
   for (let at = from; at < to; ) {
     for (; run < runs.length && runs[run] <= at; run += 2) style = runs[run + 1];
-    while (mark < marks.length && marks[mark].end <= at) mark += 1;
-    const marked = mark < marks.length && marks[mark].start <= at ? marks[mark] : null;
-    const ends = [to, runs[run] ?? to, marked ? marked.end : (marks[mark]?.start ?? to)];
-    const end = Math.min(...ends);
-    nodes.push(piece(text.slice(at, end), style, marked, palette));
+    const [marked, markEnd] = rangeAt(marks, at);
+    const [link, linkEnd] = rangeAt(links, at);
+    const end = Math.min(to, runs[run] ?? to, markEnd, linkEnd);
+    const node = piece(text.slice(at, end), style, marked, palette);
+    nodes.push(link ? h("a", { ...OUTSIDE, href: link.url }, node) : node);
     at = end;
   }
   return nodes;
+}
+
+/** The range that an index is in, if any, and up to where that is so. */
+function rangeAt(ranges, index) {
+  for (const range of ranges) {
+    if (range.start > index) return [null, range.start];
+    if (range.end > index) return [range, range.end];
+  }
+  return [null, Infinity];
+}
+
+/** The web addresses in a part of a line, whole also where they go on beyond it. */
+function linksIn(text, from, to) {
+  const start = Math.max(0, from - LONGEST_LINK);
+  const part = start === 0 && to === text.length ? text : text.slice(start, to + LONGEST_LINK);
+  if (!part.includes("://")) return [];
+  return Array.from(part.matchAll(LINK), ({ index, 0: url }) => ({ start: start + index, end: start + index + url.length, url }));
 }
 
 function piece(text, style, marked, palette) {

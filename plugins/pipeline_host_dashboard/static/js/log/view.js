@@ -124,6 +124,15 @@ export class LogView {
     return this.#transcript.end === 0 ? 0 : this.#rows.at(Math.floor(this.#scroll.top / this.#metrics.row)).number;
   }
 
+  /** How many rows there are, with those that aren't in the page. */
+  get rows() {
+    return this.#rows.total;
+  }
+
+  get isAtEnd() {
+    return this.#scroll.isAtEnd;
+  }
+
   /** The row that an element of the page is in. */
   rowAt(node) {
     const element = (node instanceof Element ? node : node?.parentElement)?.closest(".log-row");
