@@ -336,9 +336,10 @@ def test_hundreds_belong_to_it(
         api.create(f"{new_id}-{number}", parentProcessId=new_id, startTime=ago(500 - number))
     opened(new_id)
     rows = page.get_by_role("table", name="Belonging to it (130)").locator("tbody tr")
-    expect(rows).to_have_count(100)
-    page.get_by_role("button", name="Show more").click()
-    expect(rows).to_have_count(130)
+    for shown in (20, 120, 130):
+        expect(rows).to_have_count(shown)
+        if shown < 130:
+            page.get_by_role("button", name="Show more").click()
     expect(rows.last).to_contain_text(f"{new_id}-129")
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
 
