@@ -8,14 +8,24 @@ from pathlib import Path
 
 import pytest
 
-TESTS = sorted((Path(__file__).parent / "js").glob("log-*.test.mjs"))
+FOLDER = Path(__file__).parent / "js"
+TESTS = sorted(FOLDER.glob("log-*.test.mjs"))
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
 def test_in_node(file: Path) -> None:
-    node = shutil.which("node")
-    assert node, "Node is not installed: apt-get install nodejs"
+    run("node", "--test", str(file))
+
+
+def test_it_shows_what_a_terminal_shows(tmp_path: Path) -> None:
+    run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "@xterm/headless@5")
+    run("node", str(FOLDER / "beside-xterm.mjs"), str(tmp_path), "500")
+
+
+def run(program: str, *arguments: str) -> None:
+    path = shutil.which(program)
+    assert path, f"{program} is not installed: apt-get install nodejs npm"
     done = subprocess.run(
-        [node, "--test", str(file)], capture_output=True, encoding="utf-8", timeout=120
+        [path, *arguments], capture_output=True, encoding="utf-8", timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

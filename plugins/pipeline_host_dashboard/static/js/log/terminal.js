@@ -17,6 +17,7 @@ export class Terminal {
   #screen;
   #styles;
   #pen = new Pen();
+  #saved = null;
   #style = 0;
   #stream = 0;
   #held = "";
@@ -99,8 +100,8 @@ export class Terminal {
   }
 
   #escape(final) {
-    if (final === "7") this.#screen.save();
-    else if (final === "8") this.#screen.restore();
+    if (final === "7") this.#save();
+    else if (final === "8") this.#restore();
     else if (final === "D" || final === "E") this.#screen.feed(this.#time);
     else if (final === "M") this.#screen.move(-1, 0);
     else if (final === "c") {
@@ -109,8 +110,21 @@ export class Terminal {
     }
   }
 
+  #save() {
+    this.#screen.save();
+    this.#saved = { ...this.#pen };
+  }
+
+  #restore() {
+    this.#screen.restore();
+    Object.assign(this.#pen, this.#saved);
+    this.#restyle();
+  }
+
   #csi(final, parameters) {
-    if (final === "m") {
+    if (parameters === "" && final === "s") this.#save();
+    else if (parameters === "" && final === "u") this.#restore();
+    else if (final === "m") {
       if (/^[<-?]/.test(parameters)) return;
       this.#pen.apply(parameters);
       this.#restyle();
@@ -156,8 +170,6 @@ const MOVES = {
   P: (screen, count) => screen.edit("delete", count || 1),
   "@": (screen, count) => screen.edit("insert", count || 1),
   X: (screen, count) => screen.edit("erase", count || 1),
-  s: (screen) => screen.save(),
-  u: (screen) => screen.restore(),
 };
 
 function matchAt(pattern, input, at) {
