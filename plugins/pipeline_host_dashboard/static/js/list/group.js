@@ -108,8 +108,9 @@ export class GroupView {
    *   row and how high the window is, in pixels
    */
   render({ top, height, seen }) {
-    if (this.element.hidden || this.folded) return;
-    const { first, last } = windowOf({ top, count: this.#items.length, height, seen, around: AROUND });
+    const isSeen = !this.element.hidden && !this.folded;
+    const size = isSeen ? this.#items.length : 0;
+    const { first, last } = windowOf({ top, count: size, height, seen, around: AROUND });
     this.rows.style.paddingTop = `${first * height}px`;
     const shown = this.#items.slice(first, last);
     const kept = new Set(shown.map(({ row }) => row.id));
@@ -125,7 +126,7 @@ export class GroupView {
       if (view.element === next) next = next.nextElementSibling;
       else this.rows.insertBefore(view.element, next);
     });
-    if (this.more && top + this.#items.length * height < seen + NEAR) this.#tools.onMore(this.status);
+    if (isSeen && this.more && top + this.#items.length * height < seen + NEAR) this.#tools.onMore(this.status);
   }
 
   #view(id) {
