@@ -132,7 +132,8 @@ def test_html_stays_text(text: str) -> None:
 
 def test_what_would_hide_or_turn_text_around_is_shown_by_name() -> None:
     html = render("a\u202eb \u2066c\u2069 \x1b[31md \x00 \x7f")
-    assert "a‹U+202E›b ‹U+2066›c‹U+2069› ␛[31md ␀ ␡" in html
+    for shown in ("a{U+202E}b", "{U+2066}c{U+2069}", "\u241b[31md", "\u2400", "\u2421"):
+        assert shown.replace("{", "\u2039").replace("}", "\u203a") in html
 
 
 @given(st.text(alphabet=st.sampled_from("[]()!<>`*_~#|-:\\\n \tab\"'&;=/.\u202e\x00")))

@@ -19,7 +19,7 @@ from pipeline_host_filestore.store import FileProcessStore
 
 from .conftest import Api, ago
 
-SOON = 1000
+A_SECOND = 1000
 _numbers = count(1)
 Opener = Callable[..., Locator]
 
@@ -146,14 +146,14 @@ def test_what_happens_from_outside_appears_within_a_second(
     timeline = opened()
     expect(timeline).to_contain_text("Nothing has run here yet")
     one = create("one")
-    expect(row(page, "one")).to_be_visible(timeout=SOON)
+    expect(row(page, "one")).to_be_visible(timeout=A_SECOND)
     api.patch(one, status="failed")
-    expect(row(page, "one")).to_have_attribute("data-status", "failed", timeout=SOON)
+    expect(row(page, "one")).to_have_attribute("data-status", "failed", timeout=A_SECOND)
     create("two", parent="one")
-    expect(row(page, "two")).to_be_visible(timeout=SOON)
+    expect(row(page, "two")).to_be_visible(timeout=A_SECOND)
     api.create(f"elsewhere-{one}", workspaceId="another")
     api.delete(one)
-    expect(row(page, "one")).to_have_count(0, timeout=SOON)
+    expect(row(page, "one")).to_have_count(0, timeout=A_SECOND)
     assert names(page) == ["two"]
 
 
@@ -300,7 +300,7 @@ def test_the_same_is_there_as_a_table(
     expect(lines.nth(1)).to_contain_text("running")
     expect(lines.nth(2).get_by_role("cell").nth(2)).to_contain_text(re.compile("6m 4"))
     api.patch(part, status="completed", endTime=ago(380))
-    expect(lines.nth(2)).to_contain_text("completed", timeout=SOON)
+    expect(lines.nth(2)).to_contain_text("completed")
     assert "view=table" in page.url
     page.keyboard.press("j")
     expect(lines.nth(1).get_by_role("link")).to_be_focused()
