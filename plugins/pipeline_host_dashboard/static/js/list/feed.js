@@ -20,6 +20,8 @@ export class Feed {
   #reading = new AbortController();
   #asked = nothing();
   #timer = null;
+  /** For each reading that goes on, what was told meanwhile. */
+  #meanwhile = new Set();
 
   /**
    * @param {object} filters
@@ -71,19 +73,21 @@ export class Feed {
     const { signal } = this.#reading;
     const model = new Model(this.filters);
     const size = (status) => Math.min(DEEPEST, Math.max(PAGE, depth[status] ?? 0));
+    const reading = () => Promise.all([
+      this.#api.counts(toRequest(this.filters), { signal }),
+      ...this.statuses.map((status) => this.#read(model, status, size(status))),
+      ...(model.flat ? [] : [...this.expanded].map((id) => this.#readChildren(model, id))),
+    ]);
     try {
-      const [counts] = await Promise.all([
-        this.#api.counts(toRequest(this.filters), { signal }),
-        ...this.statuses.map((status) => this.#read(model, status, size(status))),
-        ...(model.flat ? [] : [...this.expanded].map((id) => this.#readChildren(model, id))),
-      ]);
-      this.counts = counts;
+      await this.#upToDate(model, reading, ([counts]) => {
+        signal.throwIfAborted();
+        this.counts = counts;
+        this.model = model;
+      });
     } catch (error) {
       if (!signal.aborted) this.#tell.onFailure(error);
       return;
     }
-    if (signal.aborted) return;
-    this.model = model;
     this.#tell.onLoaded({ isUpdate: keep });
     this.#tell.onChange();
   }
@@ -123,14 +127,14 @@ export class Feed {
   async #read(model, status, limit) {
     const pager = model.pager(status);
     const { workspace, type, q } = toRequest(model.filters);
+    const query = { workspace, type, q, status, limit, cursor: pager.cursor, top: !model.flat || null };
+    const { signal } = this.#reading;
     pager.loading = true;
     try {
-      const page = await this.#api.rows(
-        { workspace, type, q, status, limit, cursor: pager.cursor, top: !model.flat || null },
-        { signal: this.#reading.signal },
-      );
-      for (const row of page.processes) model.put(q ? { ...row, found: q } : row);
-      pager.take(page);
+      await this.#upToDate(model, () => this.#api.rows(query, { signal }), (page) => {
+        for (const row of page.processes) model.put(q ? { ...row, found: q } : row);
+        pager.take(page);
+      });
     } finally {
       pager.loading = false;
     }
@@ -138,25 +142,43 @@ export class Feed {
 
   async #readChildren(model, id) {
     const { signal } = this.#reading;
-    const { processes } = await this.#api.rows({ parent: id, limit: CHILDREN }, { signal });
-    for (const row of processes) model.put(row);
+    const reading = () => this.#api.rows({ parent: id, limit: CHILDREN }, { signal });
+    await this.#upToDate(model, reading, ({ processes }) => {
+      for (const row of processes) model.put(row);
+    });
+  }
+
+  /** Takes an answer, and then what was told while it was on its way, which may be newer. */
+  async #upToDate(model, read, take) {
+    const heard = [];
+    this.#meanwhile.add(heard);
+    try {
+      take(await read());
+      for (const message of heard) this.#apply(model, message);
+    } finally {
+      this.#meanwhile.delete(heard);
+    }
   }
 
   #hear(message) {
-    const { model } = this;
+    for (const heard of this.#meanwhile) heard.push(message);
     this.#asked.counts = true;
-    if (message.type === "process-removed") this.#remove(message.processId);
-    else if (message.type === "processes-cleared") {
-      const orphans = message.processIds.some((id) => model.hasChildren(id));
-      for (const id of message.processIds) this.#remove(id);
-      if (orphans) this.#asked.all = true;
-    } else if (message.process) this.#put(message.process);
+    this.#apply(this.model, message);
     this.#tell.onChange();
     this.#askSoon();
   }
 
-  #put(process) {
-    const { model, filters } = this;
+  #apply(model, message) {
+    if (message.type === "process-removed") this.#remove(model, message.processId);
+    else if (message.type === "processes-cleared") {
+      const orphans = message.processIds.some((id) => model.hasChildren(id));
+      for (const id of message.processIds) this.#remove(model, id);
+      if (orphans) this.#asked.all = true;
+    } else if (message.process) this.#put(model, message.process);
+  }
+
+  #put(model, process) {
+    const { filters } = model;
     const { id, parentProcessId: parent } = process;
     const isKnown = model.rows.has(id);
     const wantsParent = model.wantsParent(process);
@@ -168,12 +190,12 @@ export class Feed {
     model.put(process);
   }
 
-  #remove(id) {
-    const hadChildren = this.model.hasChildren(id);
-    const row = this.model.remove(id);
+  #remove(model, id) {
+    const hadChildren = model.hasChildren(id);
+    const row = model.remove(id);
     this.expanded.delete(id);
     if (row?.parentProcessId) this.#asked.rows.add(row.parentProcessId);
-    if (hadChildren) this.model.miss([id]);
+    if (hadChildren) model.miss([id]);
   }
 
   #askSoon() {
@@ -186,7 +208,8 @@ export class Feed {
     this.#asked = nothing();
     await this.#guarded(() => (all ? this.load({ keep: true }) : this.#readAsked(parents, rows)));
     this.#timer = null;
-    if (this.#asked.counts) this.#askSoon();
+    const { counts, all: again, parents: more, rows: others } = this.#asked;
+    if (counts || again || more.size + others.size > 0) this.#askSoon();
   }
 
   async #readAsked(parents, rows) {
@@ -194,16 +217,18 @@ export class Feed {
     const { signal } = this.#reading;
     const known = [...rows].filter((id) => model.rows.has(id));
     const ids = [...new Set([...parents, ...known])].slice(-ASKED_AT_ONCE);
-    const [found, counts] = await Promise.all([
-      ids.length > 0 ? this.#api.rowsOf(ids, { signal }) : [],
-      this.#api.counts(toRequest(this.filters), { signal }),
-    ]);
-    if (model !== this.model) return;
-    this.counts = counts;
-    const { workspace } = this.filters;
+    const { workspace } = model.filters;
     const isListed = (row) => model.rows.has(row.id) || !workspace || row.workspaceId === workspace;
-    this.take(found.filter(isListed));
-    model.miss(parents);
+    const reading = () => Promise.all([
+      ids.length > 0 ? this.#api.rowsOf(ids, { signal }) : [],
+      this.#api.counts(toRequest(model.filters), { signal }),
+    ]);
+    await this.#upToDate(model, reading, ([found, counts]) => {
+      if (model === this.model) this.counts = counts;
+      for (const row of found.filter(isListed)) model.put(row);
+      model.miss(parents);
+    });
+    this.#tell.onChange();
   }
 
   /** Does something that may fail without harm: a lost connection is told of by the banner. */
