@@ -1,9 +1,9 @@
 /** The texts of a process that are shown as they are: what it was asked, why it failed, the rest. */
 
-import { h, visible } from "../dom.js";
+import { h } from "../dom.js";
 import { count } from "../format.js";
 import { jsonTree } from "./json-tree.js";
-import { panelHead, part } from "./part.js";
+import { panelHead, part, plain } from "./part.js";
 
 const SHORT = 140;
 const MORE = ["groupMetadata", "codeReviewMetadata", "discoveryMetadata", "codeReviewGroupMetadata"];
@@ -13,7 +13,7 @@ export function errorText() {
     class: "panel error-panel",
     "aria-label": "Error",
     pick: ({ error }) => error || undefined,
-    build: (error) => [panelHead("Error"), h("pre", { class: "plain", dir: "auto" }, visible(error))],
+    build: (error) => [panelHead("Error"), plain(error)],
   });
 }
 
@@ -26,7 +26,7 @@ export function prompt() {
       const all = fullPrompt || promptPreview;
       return all !== promptPreview || all.length > SHORT || all.includes("\n") ? all : undefined;
     },
-    build: (all) => folded("Prompt", amount(all), () => h("pre", { class: "plain", dir: "auto" }, visible(all))),
+    build: (all) => folded("Prompt", amount(all), () => plain(all)),
   });
 }
 

@@ -43,7 +43,7 @@ class ProcessPage {
     const { live, shortcuts } = context;
     this.#off = [
       live.on("change", (message) => this.#onChange(message)),
-      live.on("resync", () => this.load()),
+      live.on("resync", () => this.#resync()),
       context.workspaces.onChange(() => this.#process && this.#update()),
       shortcuts.register({
         c: { help: "Cancel this process", run: () => this.#parts?.actions.cancel() ?? false },
@@ -79,6 +79,11 @@ class ProcessPage {
     } finally {
       if (this.#loading === loading) this.#loading = null;
     }
+  }
+
+  #resync() {
+    this.load();
+    this.#children?.load();
   }
 
   #onChange(message) {

@@ -73,7 +73,7 @@ function moreButton(left, show) {
 }
 
 function entry(key, value, depth) {
-  const name = h("span", { class: typeof key === "number" ? "json-index" : "json-key" }, visible(key));
+  const name = h("bdi", { class: typeof key === "number" ? "json-index" : "json-key" }, visible(key));
   if (!isBranch(value)) return h("li", null, name, h("span", { class: "json-colon" }, ": "), leaf(value));
   const size = Array.isArray(value) ? value.length : Object.keys(value).length;
   const hint = Array.isArray(value) ? `[ ${count(size)} ]` : `{ ${count(size)} }`;

@@ -1,6 +1,6 @@
 /** Parts of the page that are built anew only when what they show has changed. */
 
-import { h, replace } from "../dom.js";
+import { h, replace, visible } from "../dom.js";
 
 /**
  * @param {object} options
@@ -30,6 +30,25 @@ export function part({ tag = "section", class: name, pick, build, ...attributes 
 /** The head of a panel: its title, and what one can do there. */
 export function panelHead(title, ...actions) {
   return h("div", { class: "panel-head" }, h("h2", null, title), h("div", { class: "panel-actions" }, actions));
+}
+
+/** A text as it was written, in a box that scrolls where it is long. */
+export function plain(value) {
+  const element = h("pre", { class: "plain", dir: "auto" }, visible(value));
+  reachable([element]);
+  return element;
+}
+
+/** Lets the keyboard reach those elements whose content is larger than they are, as long as it is. */
+export function reachable(elements) {
+  const observer = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+      if (scrolls) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const element of elements) observer.observe(element);
 }
 
 /** A button that copies a text. */

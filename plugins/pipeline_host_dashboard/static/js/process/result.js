@@ -1,7 +1,7 @@
 /** The result of a process: rendered by the server, or as it was written. */
 
-import { h, replace, setProp, visible } from "../dom.js";
-import { copyButton, panelHead } from "./part.js";
+import { h, replace, setProp } from "../dom.js";
+import { copyButton, panelHead, plain as asWritten, reachable } from "./part.js";
 
 const TALL = 640;
 
@@ -43,7 +43,7 @@ export class Result {
   }
 
   #show(result, { result: html, plain }) {
-    const source = () => h("pre", { class: "plain", dir: "auto" }, visible(result));
+    const source = () => asWritten(result);
     const body = h("div", { class: "result-body" }, html === undefined ? source() : rendered(html));
     const toggle = html !== undefined && h("button", {
       type: "button",
@@ -68,7 +68,9 @@ export class Result {
 /** The one place where HTML gets into the page: the server has sanitised it, and no script runs. */
 function rendered(html) {
   const parsed = new DOMParser().parseFromString(html, "text/html");
-  return h("div", { class: "prose", dir: "auto" }, [...parsed.body.childNodes]);
+  const prose = h("div", { class: "prose", dir: "auto" }, [...parsed.body.childNodes]);
+  reachable(prose.querySelectorAll("pre, table"));
+  return prose;
 }
 
 /** Cuts a tall body, until all of it is asked for. */

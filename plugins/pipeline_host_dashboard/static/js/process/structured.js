@@ -1,8 +1,7 @@
 /** A structured result: JSON as a tree. */
 
-import { h, visible } from "../dom.js";
 import { jsonTree, parseJson } from "./json-tree.js";
-import { copyButton, panelHead, part } from "./part.js";
+import { copyButton, panelHead, part, plain } from "./part.js";
 
 export function structured({ context }) {
   return part({
@@ -20,6 +19,6 @@ function tree(json) {
   try {
     return jsonTree(parseJson(json));
   } catch {
-    return h("pre", { class: "plain" }, visible(json));
+    return plain(json);
   }
 }
