@@ -9,8 +9,9 @@ from itertools import count
 
 import pytest
 import requests
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
+from pipeline_host.testing.pytest_plugin import StartServer
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
@@ -395,3 +396,28 @@ def test_a_server_that_cannot_be_reached_is_tried_again(
     page.unroute(f"**/api/processes/{new_id}")
     article.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Reached")
+
+
+def test_a_restart_of_the_server_under_the_page_loses_nothing(
+    live_server: StartServer, context: BrowserContext
+) -> None:
+    server = live_server()
+    elsewhere = Api(server.url)
+    elsewhere.create("whole", promptPreview="The whole")
+    elsewhere.create("part", promptPreview="Part one", parentProcessId="whole")
+    page = context.new_page()
+    page.goto(f"{server.url}/process/whole")
+    expect(page.get_by_role("table", name="Belonging to it (1)")).to_be_visible()
+    server.stop()
+    expect(page.get_by_text("Offline.")).to_be_visible()
+    server.start()
+    elsewhere.create("other", promptPreview="Part two", parentProcessId="whole")
+    elsewhere.patch("part", status="failed")
+    elsewhere.patch("whole", status="completed", result="*Whole* again.", exitCode=0)
+    elsewhere.close()
+    patience = 40_000
+    expect(state(page)).to_contain_text("completed", timeout=patience)
+    expect(panel(page, "Result").locator("em")).to_have_text("Whole")
+    lines = page.get_by_role("table", name="Belonging to it (2)").get_by_role("row")
+    expect(lines.nth(1)).to_contain_text("failed")
+    expect(lines.nth(2)).to_contain_text("Part two")

@@ -9,7 +9,7 @@ import { Table } from "./table.js";
 import { RANGES, Toolbar } from "./toolbar.js";
 
 const TICK = 1000;
-const ENOUGH = 20;
+const ENOUGH = 12;
 const STEP = 0.15;
 const ROOM = 0.03;
 
