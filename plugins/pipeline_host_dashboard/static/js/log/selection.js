@@ -5,12 +5,14 @@ export class TextSelection {
   #view;
   #transcript;
   #off;
+  #selected = null;
 
   constructor(view, transcript) {
     this.#view = view;
     this.#transcript = transcript;
     const onChange = () => {
-      if (this.#range() && view.following) view.follow(false);
+      this.#selected = this.#range();
+      if (this.#selected && view.following) view.follow(false);
     };
     const onCopy = (event) => this.#copy(event);
     document.addEventListener("selectionchange", onChange);
@@ -24,7 +26,7 @@ export class TextSelection {
 
   /** The keys of the rows in which the selection begins and ends. */
   keys() {
-    const range = this.#range();
+    const range = this.#selected;
     if (!range) return [];
     const rows = [this.#view.rowAt(range.startContainer), this.#view.rowAt(range.endContainer)];
     return [...new Set(rows.filter(Boolean).map(({ key }) => key))];

@@ -44,6 +44,8 @@ export class LogView {
   #digits = 0;
   #kept = 0;
   #moved = false;
+  /** Where the scroll bar was seen last; to look costs the browser a layout. */
+  #bar = 0;
   #times;
   #onDraw;
   #pinned;
@@ -151,17 +153,21 @@ export class LogView {
     const base = Math.floor(first / BASE) * BASE;
     this.#body.style.transform = `translateY(${base * this.#metrics.row + bar - top}px)`;
     this.#arrange(first, base);
-    if (this.#moved) this.#moveBar(bar);
     this.#keepAnchor();
     this.#onDraw();
+    if (this.#moved && this.#frame === 0) this.#moveBar(bar);
   }
 
-  /** Moves the scroll bar; never unless it must, as that would break off a scrolling. */
+  /**
+   * Moves the scroll bar; never unless it must, as that would break off a scrolling. It makes the
+   * browser lay out all that was changed, so it comes last.
+   */
   #moveBar(bar) {
     this.#moved = false;
-    if (Math.abs(this.element.scrollTop - bar) < 1) return;
+    if (Math.abs(this.#bar - bar) < 1) return;
     this.element.scrollTop = bar;
-    this.#scroll.set(this.element.scrollTop);
+    this.#bar = this.element.scrollTop;
+    this.#scroll.set(this.#bar);
   }
 
   /** Goes to a pixel of the whole log. */
@@ -284,7 +290,8 @@ export class LogView {
   }
 
   #onScroll() {
-    if (this.#scroll.scrolled(this.element.scrollTop)) this.following = this.#scroll.isAtEnd;
+    this.#bar = this.element.scrollTop;
+    if (this.#scroll.scrolled(this.#bar)) this.following = this.#scroll.isAtEnd;
     this.draw();
   }
 
