@@ -13,6 +13,9 @@ import { toolbar } from "./toolbar.js";
 import { Transcript } from "./transcript.js";
 import { LogView } from "./view.js";
 
+/** More rows than the log is ever high, unless it fills the window. */
+const MOST_ROWS = 100;
+
 /**
  * Shows a process's output in `container`.
  *
@@ -49,7 +52,7 @@ class Log {
   #empty = h("p", { class: "log-empty" });
   #jump = h("button", { type: "button", class: "button primary log-jump", hidden: true, on: { click: () => this.#toEnd() } });
   #leftAt = null;
-  #fitted = null;
+  #fitted = 0;
   #off;
 
   constructor({ processId, process, live, api, context, hash = "" }) {
@@ -146,12 +149,13 @@ class Log {
     if (!hidden && this.#jump.textContent !== words) this.#jump.replaceChildren(icon("end"), words);
   }
 
-  /** Takes no more room than is needed, once nothing more will come. */
+  /** Takes no more room than is needed; while more may come, it doesn't get smaller. */
   #fit() {
-    const rows = this.#output.done ? this.#view.rows : null;
+    const ended = this.#output.done !== null;
+    const rows = Math.min(Math.max(this.#view.rows, ended ? 0 : this.#fitted), MOST_ROWS);
+    this.#element.classList.toggle("ended", ended);
     if (rows === this.#fitted) return;
     this.#fitted = rows;
-    this.#element.classList.toggle("ended", rows !== null);
     this.#element.style.setProperty("--log-lines", rows);
   }
 

@@ -67,13 +67,13 @@ export class Scroll {
 
   /** Goes to a pixel of the content; returns where the scroll bar has to be. */
   go(top) {
-    this.top = clamp(top, this.end);
+    this.top = clamp(Math.round(top), this.end);
     return this.settle();
   }
 
   /** Where the scroll bar has to be for what is seen. */
   settle() {
-    this.#bar = this.#barAt(this.top);
+    this.#bar = this.#isTrue() ? this.top : Math.round(this.#barAt(this.top));
     return this.#bar;
   }
 
@@ -90,7 +90,7 @@ export class Scroll {
 
   #barAt(top) {
     const longest = this.height - this.view;
-    if (this.#isTrue() || top <= ENDS) return top;
+    if (top <= ENDS) return top;
     if (top >= this.end - ENDS) return longest - (this.end - top);
     return ENDS + ((top - ENDS) * (longest - 2 * ENDS)) / (this.end - 2 * ENDS);
   }

@@ -26,7 +26,7 @@ export class LogView {
   wrap = false;
   /** The lines that are picked out: `{from, to}`, from 0, both included; or `null`. */
   selected = null;
-  /** Marks in a line: `(number, text) => {start, end, current}[]`; another function for others. */
+  /** Marks in a part of a line: `(number, text, from, to) => {start, end, current}[]`. */
   marks = null;
 
   #transcript;
@@ -62,9 +62,7 @@ export class LogView {
     this.#transcript = transcript;
     this.#palette = palette;
     this.#rows = new Rows(transcript);
-    this.#times = times;
-    this.#onDraw = onDraw;
-    this.#pinned = pinned;
+    [this.#times, this.#onDraw, this.#pinned] = [times, onDraw, pinned];
     this.#sizer.append(this.#body);
     this.element = h("div", {
       class: "log-scroll", tabindex: 0, role: "region", "aria-label": "Lines of the output",
@@ -145,8 +143,7 @@ export class LogView {
   #draw() {
     this.#frame = 0;
     this.#layOut();
-    const bar = Math.round(this.#scroll.bar);
-    const { height, top } = this.#scroll;
+    const { bar, height, top } = this.#scroll;
     this.#sizer.style.height = `${height}px`;
     this.#sizer.style.width = this.wrap ? "" : `${this.#metrics.gutter + (this.#transcript.widest + 2) * this.#metrics.cell}px`;
     const first = Math.floor(top / this.#metrics.row);
@@ -249,14 +246,14 @@ export class LogView {
         if (part >= this.#rows.of(number)) [number, part] = [number + 1, 0];
       }
     }
-    const pinned = this.#pinned()
-      .map((key) => this.#pin(key))
-      .filter(({ number, row }) => number >= this.#transcript.first && (row < from || row >= to));
+    const pinned = this.#pinned().map((key) => this.#pin(key)).filter((pin) => pin && (pin.row < from || pin.row >= to));
     return pinned.length ? [...wanted, ...pinned].sort((one, other) => one.row - other.row) : wanted;
   }
 
   #pin(key) {
     const [number, part] = key.split(" ").map(Number);
+    const { first, end } = this.#transcript;
+    if (number < first || number >= end) return null;
     return { key, number, part, row: this.#rows.rowOf(number) + part };
   }
 
@@ -269,7 +266,7 @@ export class LogView {
       selected: selected !== null && number >= selected.from && number <= selected.to,
       state: this.#epoch,
       time: this.#times(line.time),
-      marks: () => this.#marksIn(number, line, from, to),
+      marks: () => this.marks?.(number, line.text, from, to) ?? [],
     }, this.#palette);
   }
 
@@ -283,10 +280,6 @@ export class LogView {
     const { from } = this.#cuts.part(number, line, PIECE, first);
     const { to } = this.#cuts.part(number, line, PIECE, last);
     return { from, to, indent: first * PIECE };
-  }
-
-  #marksIn(number, line, from, to) {
-    return this.marks ? this.marks(number, line.text, from, to) : [];
   }
 
   #onScroll() {
