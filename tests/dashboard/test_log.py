@@ -12,6 +12,8 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect
 
+from pipeline_host.testing.waiting import wait_until
+
 from .conftest import Api
 from .tracing import traced
 
@@ -457,9 +459,78 @@ class TestMuch:
         usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
         assert usage["usedSize"] + usage["backingStorageSize"] < 150e6
 
+    def test_more_lines_than_a_browser_can_make_an_element_high(
+        self, page: Page, api: Api, process: str, opened: Callable[..., Locator]
+    ) -> None:
+        write(api, process, 600_000, "{0}\n")
+        log = opened(process, "#L300000")
+        expect(row(log, 300_000)).to_be_in_viewport(timeout=60_000)
+        assert scroller(log).evaluate("element => element.scrollHeight") < 10_000_000
+        scroller(log).hover()
+        for line, key, wheel in ((300_000, "", 60), (600_000, "End", -60), (1, "Home", 60)):
+            if key:
+                scroller(log).press(key)
+            expect(row(log, line)).to_be_in_viewport()
+            top = top_of(row(log, line))
+            page.mouse.wheel(0, wheel)
+            wait_until(lambda top=top, line=line, wheel=wheel: moved(log, line, top) == -wheel)
 
-def write(api: Api, process: str, lines: int) -> None:
-    text = "".join(f"\x1b[32mINFO\x1b[0m worker number {number}\n" for number in range(lines))
+    def test_what_is_seen_stays_when_the_oldest_lines_are_dropped(
+        self, page: Page, process: str, opened: Callable[..., Locator]
+    ) -> None:
+        opened(process)
+        assert page.evaluate(DROPPING) == [True, True, True]
+
+
+DROPPING = """async () => {
+    const base = new URL("log/", document.querySelector("script[type=module]").src);
+    const load = name => import(new URL(name, base));
+    const [{Transcript}, {LogView}] = [await load("transcript.js"), await load("view.js")];
+    const transcript = new Transcript(50_000);
+    const view = new LogView(transcript, {}, {times: () => "", onDraw() {}, pinned: () => []});
+    view.element.style.height = "300px";
+    document.querySelector(".log").append(view.element);
+    let count = 0;
+    const write = lines => {
+        for (let end = count + lines; count < end; count += 1) transcript.write(`line ${count}\n`);
+        view.draw();
+        return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    };
+    const seen = () => {
+        const {left, top} = view.element.getBoundingClientRect();
+        return document.elementFromPoint(left + 90, top + 10).closest(".log-row").textContent;
+    };
+    view.open();
+    view.follow(false);
+    await write(3000);
+    view.goTo(2500);
+    await write(0);
+    const before = seen();
+    await write(2500);
+    const stays = seen() === before && transcript.first > 0;
+    await write(20_000);
+    const first = seen().endsWith(`line ${transcript.first}`);
+    view.follow(true);
+    await write(1);
+    return [stays, first, view.isAtEnd];
+}"""
+
+
+def moved(log: Locator, line: int, top: float) -> float:
+    """How many pixels lower a line is than it was."""
+    return top_of(row(log, line)) - top
+
+
+def top_of(row: Locator) -> float:
+    box = row.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def write(
+    api: Api, process: str, lines: int, line: str = "\x1b[32mINFO\x1b[0m worker number {0}\n"
+) -> None:
+    text = "".join(line.format(number) for number in range(lines))
     url = f"{api.url}/api/processes/{process}/output"
     answer = requests.post(url, data=text, headers={"Content-Type": "text/plain"}, timeout=60)
     assert answer.ok, answer.text
