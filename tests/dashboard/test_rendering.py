@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from html.parser import HTMLParser
 
@@ -150,3 +151,16 @@ def test_a_text_that_grows_without_bounds_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rendering, "MAX_OUTPUT", 10_000)
     with pytest.raises(TooMuch):
         render("[a]: https://example.org/" + "x" * 1000 + "\n\n" + "[a] " * 100)
+
+
+@pytest.mark.parametrize(("opening", "depth"), [("> ", 200), ("- ", 100), ("> - ", 50)])
+def test_what_lies_too_deep_is_refused_and_not_left_out(opening: str, depth: int) -> None:
+    assert "words" in render(opening * (depth // 10) + "words")
+    with pytest.raises(TooMuch):
+        render(opening * depth + "words")
+
+
+@given(st.integers(1, 120), st.sampled_from(["> ", "- ", "1. ", "> - "]))
+def test_nothing_is_left_out_however_deep(depth: int, opening: str) -> None:
+    with contextlib.suppress(TooMuch):
+        assert "words" in render(opening * depth + "words")
