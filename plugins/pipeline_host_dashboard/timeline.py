@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import falcon
@@ -13,6 +14,8 @@ from pipeline_host.times import timestamp
 from pipeline_host_dashboard.beginnings import Beginnings
 
 PATH: Final = "/api/dashboard/timeline"
+MAX_PREVIEW: Final = 300
+"""A row has no room for more, in characters."""
 _TEXT: Final = {"type": "string"}
 _TIMELINE: Final = {
     "type": "object",
@@ -77,10 +80,7 @@ class TimelineResource:
                 cursor=req.get_param("cursor"),
             )
         )
-        spans = tuple(
-            Span(**_fields(process.summary()), began=_time(began.get(process.id)))
-            for process in page.processes
-        )
+        spans = tuple(_span(process.summary(), began) for process in page.processes)
         resp.data = msgspec.json.encode(
             Timeline(processes=spans, seq=seq, next_cursor=page.next_cursor)
         )
@@ -88,9 +88,8 @@ class TimelineResource:
         resp.set_header("Cache-Control", "no-cache")
 
 
-def _fields(summary: ProcessSummary) -> dict[str, Any]:
-    return {name: getattr(summary, name) for name in summary.__struct_fields__}
-
-
-def _time(ms: int | None) -> Timestamp | None:
-    return None if ms is None else timestamp(ms)
+def _span(summary: ProcessSummary, began: Mapping[str, int]) -> Span:
+    fields = {name: getattr(summary, name) for name in summary.__struct_fields__}
+    fields["prompt_preview"] = summary.prompt_preview[:MAX_PREVIEW]
+    ms = began.get(summary.id)
+    return Span(**fields, began=None if ms is None else timestamp(ms))

@@ -150,13 +150,13 @@ test("zooming keeps the moment under the pointer where it is, within limits", ()
 });
 
 test("marks are round, in view, apart, and never many", () => {
-  for (const length of [2000, 10 * MINUTE, 86_400_000, 40 * 86_400_000, scale.LONGEST]) {
+  for (const length of [2000, 10 * MINUTE, 86_400_000, 40 * 86_400_000, scale.LONGEST, 100 * scale.LONGEST]) {
     for (const width of [200, 1200]) {
       const frame = { from: T0 + 12_345, to: T0 + 12_345 + length };
       const marks = scale.ticks(frame, width, 96, 0);
       assert.ok(marks.length <= width / 96 + 1);
       for (const [index, { time, step }] of marks.entries()) {
-        assert.equal(time % step, 0);
+        assert.ok(time % step === 0 || length > scale.LONGEST);
         assert.ok(time >= frame.from && time <= frame.to);
         if (index) assert.ok(scale.toX(frame, width, time) - scale.toX(frame, width, marks[index - 1].time) >= 95.9);
       }

@@ -28,7 +28,7 @@ function rows(process, context) {
     fact("Workspace", typeof workspace === "string" ? workspace : undefined, text),
     fact("Started", process.startTime, moment),
     fact("Ended", process.endTime, moment),
-    fact("Lease", process.lease?.seconds, (seconds) => `fails unless heard from every ${seconds} s`),
+    fact("Lease", process.endTime ? undefined : process.lease?.seconds, (seconds) => `fails unless heard from every ${seconds} s`),
     fact("Id", process.id, (id) => [code(id), copyButton(context, "Copy", "Id", id)]),
     fact("Session", process.sdkSessionId, code),
     fact("Result file", process.resultFilePath, code),

@@ -62,7 +62,7 @@ export function around({ from, to }, room = 0.03) {
  */
 export function ticks(frame, width, gap = 96, offset = new Date(frame.from).getTimezoneOffset()) {
   const least = ((frame.to - frame.from) / width) * gap;
-  const step = STEPS.find((candidate) => candidate >= least) ?? STEPS.at(-1);
+  const step = STEPS.find((candidate) => candidate >= least) ?? least;
   const shift = offset * MINUTE;
   const marks = [];
   let time = Math.ceil((frame.from - shift) / step) * step + shift;

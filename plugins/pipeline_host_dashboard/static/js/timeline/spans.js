@@ -13,11 +13,13 @@
  * @property {number | undefined} end
  */
 
+const MAX_PREVIEW = 300;
+
 /** A process as the timeline needs it. */
 export function spanOf(process) {
   return {
     id: process.id,
-    preview: process.promptPreview,
+    preview: process.promptPreview.slice(0, MAX_PREVIEW),
     status: process.status,
     type: process.type,
     parent: process.parentProcessId,
