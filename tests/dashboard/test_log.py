@@ -324,8 +324,12 @@ class TestLinks:
         api.output(process, numbered(1, 1000))
         log = opened(process, "#L500")
         expect(row(log, 500)).to_be_in_viewport()
+        expect(log).to_contain_text("1,000 lines")
         expect(row(log, 500)).to_have_class(re.compile("selected"))
         expect(button(log, "Follow")).to_have_attribute("aria-pressed", "false")
+        expect(button(log, "To the end")).to_be_visible()
+        api.output(process, "news\n")
+        expect(button(log, "1 new line")).to_be_visible()
 
     def test_a_line_that_is_still_to_come_is_waited_for(
         self, page: Page, api: Api, process: str, opened: Callable[..., Locator]

@@ -209,8 +209,8 @@ describe("searching", () => {
 });
 
 describe("colours", () => {
-  const light = { background: [252, 252, 253], text: [29, 34, 44], stderr: [154, 52, 18] };
-  const dark = { background: [11, 13, 17], text: [223, 227, 234], stderr: [255, 169, 138] };
+  const light = { background: [252, 252, 253], text: [29, 34, 44], stderr: [154, 52, 18], marked: [[228, 227, 250]] };
+  const dark = { background: [11, 13, 17], text: [223, 227, 234], stderr: [255, 169, 138], marked: [[33, 34, 51]] };
   for (const theme of [light, dark]) {
     theme.ansi = Array.from({ length: 16 }, (_, at) => [(at & 1) * 200, ((at >> 1) & 1) * 200, (at >> 2) * 60]);
   }
@@ -230,8 +230,10 @@ describe("colours", () => {
       for (const theme of [light, dark]) {
         const look = { foreground: any(), background: any(), flags: [0, DIM, INVERSE, 1][random(4)] };
         const { color, background } = colorsOf(look, theme);
-        const seen = contrast(color ?? theme.text, background ?? theme.background);
-        assert.ok(seen >= READABLE - 0.05, `${JSON.stringify(look)}: ${seen}`);
+        for (const back of background ? [background] : [theme.background, ...theme.marked]) {
+          const seen = contrast(color ?? theme.text, back);
+          assert.ok(seen >= READABLE - 0.05, `${JSON.stringify(look)}: ${seen}`);
+        }
       }
     }
   });

@@ -19,7 +19,8 @@ export function paletteColor(index, theme) {
  * The colours of a look.
  *
  * @param {{foreground: number, background: number, flags: number}} look
- * @param {{ansi: number[][], text: number[], background: number[], stderr: number[]}} theme
+ * @param {{ansi: number[][], text: number[], stderr: number[], background: number[],
+ *   marked: number[][]}} theme `marked` are other backgrounds that lines may have
  * @returns {{color: number[] | null, background: number[] | null}} `null` for what the log has anyway
  */
 export function colorsOf({ foreground, background, flags }, theme) {
@@ -29,7 +30,7 @@ export function colorsOf({ foreground, background, flags }, theme) {
   let back = background === NONE ? theme.background : rgbOf(background, theme);
   if (flags & INVERSE) [front, back] = [back, front];
   if (flags & DIM) front = mix(front, back, 0.4);
-  front = readable(front, back);
+  front = readable(front, same(back, theme.background) ? [back, ...theme.marked] : [back]);
   return {
     color: same(front, theme.text) ? null : front,
     background: same(back, theme.background) ? null : back,
@@ -46,16 +47,17 @@ function rgbOf(color, theme) {
   return paletteColor(color, theme);
 }
 
-/** `front`, made lighter or darker until it can be read on `back`. */
-export function readable(front, back) {
-  if (contrast(front, back) >= READABLE) return front;
+/** `front`, made lighter or darker until it can be read on each of `backs`. */
+export function readable(front, backs) {
+  const isReadable = (color) => backs.every((back) => contrast(color, back) >= READABLE);
+  if (isReadable(front)) return front;
   const ends = [[0, 0, 0], [255, 255, 255]];
-  const away = luminance(front) >= luminance(back) ? ends[1] : ends[0];
-  const end = contrast(away, back) >= READABLE ? away : ends.find((one) => one !== away);
+  const away = luminance(front) >= luminance(backs[0]) ? ends[1] : ends[0];
+  const end = isReadable(away) ? away : ends.find((one) => one !== away);
   let [low, high] = [0, 1];
   for (let step = 0; step < 10; step += 1) {
     const middle = (low + high) / 2;
-    if (contrast(mix(front, end, middle), back) >= READABLE) high = middle;
+    if (isReadable(mix(front, end, middle))) high = middle;
     else low = middle;
   }
   return mix(front, end, high);

@@ -51,7 +51,8 @@ class Log {
   #bar;
   #empty = h("p", { class: "log-empty" });
   #jump = h("button", { type: "button", class: "button primary log-jump", hidden: true, on: { click: () => this.#toEnd() } });
-  #leftAt = null;
+  /** How many lines there were when the end was left: those behind it are new. */
+  #leftAt = 0;
   #fitted = 0;
   #off;
 
@@ -132,8 +133,7 @@ class Log {
     const { end, first } = this.#transcript;
     const { following } = this.#view;
     if (this.#wanted && (end > this.#wanted.to || this.#output.done)) this.#showWanted();
-    if (following) this.#leftAt = null;
-    else this.#leftAt ??= end;
+    if (following || this.#output.isOld) this.#leftAt = end;
     this.#finder.update();
     this.#bar.update({ lines: end, follow: following, ...this.#choices, expand: this.#element.classList.contains("expanded") });
     this.#showJump(following, end);

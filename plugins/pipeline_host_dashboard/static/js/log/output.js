@@ -1,12 +1,15 @@
 /** Gets a process's output into a transcript, whatever happens to the connection. */
 
-import { bytes } from "../format.js";
+import { bytes, now } from "../format.js";
 
 /** Follows one process; what is lost on the way is noted, what comes again is not shown again. */
 export class Output {
   /** How the process ended, once all of its output is here. */
   done = null;
+  /** Whether what came last was written before the log was opened. */
+  isOld = true;
 
+  #opened = now();
   #transcript;
   #live;
   #processId;
@@ -49,6 +52,7 @@ export class Output {
 
   #chunk(chunk) {
     this.#resuming = false;
+    this.isOld = chunk.time < this.#opened;
     this.#transcript.write(chunk.content, chunk);
     this.#tell.onChange();
   }

@@ -34,6 +34,7 @@ export class Palette {
       text: this.#read("--log-text"),
       stderr: this.#read("--log-stderr"),
       background: this.#read("--log-bg"),
+      marked: [this.#read("--log-hover"), this.#read("--log-picked")],
       ansi: Array.from({ length: 16 }, (_, index) => this.#read(`--ansi-${index}`)),
     };
     this.#looks = [];
@@ -59,8 +60,9 @@ export class Palette {
 
   #read(variable) {
     this.#probe.style.color = `var(${variable})`;
-    const numbers = getComputedStyle(this.#probe).color.match(/[\d.]+/g) ?? [];
-    return numbers.slice(0, 3).map(Number);
+    const { color } = getComputedStyle(this.#probe);
+    const numbers = (color.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number);
+    return color.startsWith("color(") ? numbers.map((part) => Math.round(part * 255)) : numbers;
   }
 }
 
