@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -475,9 +476,9 @@ class TestMuch:
             if key:
                 scroller(log).press(key)
             expect(row(log, line)).to_be_in_viewport()
-            top = top_of(row(log, line))
+            expected = top_of(row(log, line)) - wheel
             page.mouse.wheel(0, wheel)
-            wait_until(lambda top=top, line=line, wheel=wheel: moved(log, line, top) == -wheel)
+            wait_until(partial(is_at, row(log, line), expected))
 
     def test_what_is_seen_stays_when_the_oldest_lines_are_dropped(
         self, page: Page, process: str, opened: Callable[..., Locator]
@@ -520,9 +521,8 @@ DROPPING = """async () => {
 }"""
 
 
-def moved(log: Locator, line: int, top: float) -> float:
-    """How many pixels lower a line is than it was."""
-    return top_of(row(log, line)) - top
+def is_at(row: Locator, top: float) -> bool:
+    return top_of(row) == top
 
 
 def top_of(row: Locator) -> float:
