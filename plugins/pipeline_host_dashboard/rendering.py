@@ -42,22 +42,15 @@ _TAGS: Final = frozenset(
         *("table", "thead", "tbody", "tr", "th", "td"),
     }
 )
-_ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}}
-_ALIGNED: Final = {"left", "right", "center"}
+_ALIGNED: Final = frozenset({"align-left", "align-right", "align-center"})
 _CLASSES: Final = {
-    "span": {_PREFIX + name for name in STANDARD_TYPES.values() if name},
-    "th": {f"align-{side}" for side in _ALIGNED},
-    "td": {f"align-{side}" for side in _ALIGNED},
+    "span": frozenset(_PREFIX + name for name in STANDARD_TYPES.values() if name),
+    "th": _ALIGNED,
+    "td": _ALIGNED,
 }
-_CLEANER: Final = nh3.Cleaner(
-    tags=set(_TAGS),
-    attributes=_ATTRIBUTES,
-    allowed_classes=_CLASSES,
-    set_tag_attribute_values={"a": {"target": "_blank"}},
-    url_schemes={"http", "https", "mailto"},
-    url_relative="deny",
-    link_rel="noopener noreferrer nofollow",
-)
+_ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}} | {
+    tag: {"class"} for tag in _CLASSES
+}
 _FORMATTER: Final = HtmlFormatter(nowrap=True, classprefix=_PREFIX)
 
 
@@ -82,7 +75,28 @@ def render(markdown: str) -> str:
     html = _parser.renderer.render(tokens, _parser.options, env)
     if len(html) > MAX_OUTPUT:
         raise TooMuch
-    return _CLEANER.clean(html)
+    return _clean(html)
+
+
+def _clean(html: str) -> str:
+    return nh3.clean(
+        html,
+        tags=set(_TAGS),
+        attributes=_ATTRIBUTES,
+        attribute_filter=_allowed,
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+def _allowed(tag: str, attribute: str, value: str) -> str | None:
+    """An attribute's value if it may stay, else nothing."""
+    if attribute == "class":
+        return value if value in _CLASSES[tag] else None
+    if attribute == "href":
+        return value if _leads_to_the_web(value) else None
+    return value
 
 
 def _name(match: re.Match[str]) -> str:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from pipeline_host_dashboard import rendering
 from pipeline_host_dashboard.rendering import TooMuch, render
 
+from .payloads import MARKUP
+
 SAFE_TAGS = {
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "em", "strong", "s", "a", "span"),
     *("code", "pre", "blockquote", "ul", "ol", "li"),
@@ -74,9 +76,14 @@ def test_tables_keep_their_alignment_without_styles() -> None:
 
 
 def test_links_to_the_web_open_elsewhere_and_tell_nothing() -> None:
-    assert render("[a](https://example.org/x)").strip() == (
-        '<p><a href="https://example.org/x" target="_blank" '
-        'rel="noopener noreferrer nofollow">a</a></p>'
+    _, link = Elements(render("[a](https://example.org/x)")).found
+    assert link == (
+        "a",
+        {
+            "href": "https://example.org/x",
+            "target": "_blank",
+            "rel": "noopener noreferrer nofollow",
+        },
     )
 
 
@@ -164,3 +171,18 @@ def test_what_lies_too_deep_is_refused_and_not_left_out(opening: str, depth: int
 def test_nothing_is_left_out_however_deep(depth: int, opening: str) -> None:
     with contextlib.suppress(TooMuch):
         assert "words" in render(opening * depth + "words")
+
+
+@pytest.mark.parametrize("html", MARKUP.values(), ids=MARKUP)
+def test_html_that_got_past_the_parser_would_be_sanitised(html: str) -> None:
+    cleaned = rendering._clean(f'<p class="x tok-k" id=main style="color:red">{html}</p>')
+    assert_harmless(cleaned)
+
+
+def test_nothing_but_known_classes_and_addresses_is_kept() -> None:
+    html = '<span class="tok-k">a</span><span class="topbar">b</span><a href="/x" class="y">c</a>'
+    assert Elements(rendering._clean(html)).found == [
+        ("span", {"class": "tok-k"}),
+        ("span", {}),
+        ("a", {"target": "_blank", "rel": "noopener noreferrer nofollow"}),
+    ]
