@@ -53,6 +53,7 @@ class List {
 
   open() {
     const { workspaces, shortcuts: keys } = this.#context;
+    this.#toolbar.reveal();
     const ticker = setInterval(() => this.#groups.tick(), 1000);
     this.#offs = [
       () => clearInterval(ticker),

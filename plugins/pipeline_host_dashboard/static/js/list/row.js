@@ -34,7 +34,7 @@ export class RowView {
       status: h("span", { class: "status row-status" }),
       preview: h("span", { class: "row-preview" }),
       word: h("span", { class: "visually-hidden" }),
-      note: h("span", { class: "row-note" }),
+      note: h("span", { class: "row-note", hidden: true }),
       parts: h("span", { class: "row-parts" }),
       type: h("span", { class: "row-type" }),
       workspace: h("span", { class: "row-workspace" }),

@@ -8,6 +8,7 @@ import { STATUSES } from "./filters.js";
 import { LABELS } from "./row.js";
 
 const QUIET_MS = 250;
+const MARGIN = 16;
 const TYPES = ["clarification", "discovery", "code-review", "code-review-group", "pipeline-execution", "pipeline-item"];
 
 /**
@@ -60,12 +61,13 @@ export function toolbar(filters, workspaces, onChange) {
   })]));
   const type = h("select", { class: "field", "aria-label": "Type", on: { change: () => change({ type: type.value }) } });
   const picker = workspacePicker(workspaces, (workspace) => change({ workspace }));
+  const strip = h("div", { class: "chips", role: "group", "aria-label": "Status" }, [...chips.values()].map((one) => one.element));
   const element = h(
     "div",
     { class: "toolbar", role: "search", "aria-label": "Narrow the list" },
     picker.element,
     h("div", { class: "search" }, icon("search"), search, h("kbd", { "aria-hidden": "true" }, "/")),
-    h("div", { class: "chips", role: "group", "aria-label": "Status" }, [...chips.values()].map((one) => one.element)),
+    strip,
     type,
   );
 
@@ -74,6 +76,8 @@ export function toolbar(filters, workspaces, onChange) {
     for (const [status, one] of chips) setProp(one.element, "aria-pressed", String(current.statuses.includes(status)));
     if (search.value !== current.q && document.activeElement !== search) search.value = current.q;
     showTypes();
+    const pressed = chips.get(current.statuses[0])?.element;
+    if (pressed) strip.scrollLeft = pressed.offsetLeft - strip.offsetLeft - MARGIN;
   }
 
   let seen = new Set(TYPES);
@@ -92,6 +96,8 @@ export function toolbar(filters, workspaces, onChange) {
       search.focus();
       search.select();
     },
+    /** Shows the first chosen status, where they don't all fit; once this is in the page. */
+    reveal: show,
     /** Shows other filters than those that were chosen here. */
     set(next) {
       clearTimeout(timer);
