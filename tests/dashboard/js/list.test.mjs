@@ -13,25 +13,41 @@ import * as router from "../../../plugins/pipeline_host_dashboard/static/js/rout
 const ALL = { statuses: [], type: "", workspace: "", q: "" };
 
 function row(id, more = {}) {
-  return { id, promptPreview: `preview of ${id}`, status: "running", type: "t", startTime: "2026-11-22T07:00:00.000Z", ...more };
+  return {
+    id,
+    promptPreview: `preview of ${id}`,
+    status: "running",
+    type: "t",
+    startTime: "2026-11-22T07:00:00.000Z",
+    ...more,
+  };
 }
 
 function model(rows, narrowed = {}) {
   const made = new Model({ ...ALL, ...narrowed });
-  for (const status of filters.STATUSES) made.pager(status).take({ processes: [], reached: "2026", nextCursor: "c" });
+  for (const status of filters.STATUSES)
+    made.pager(status).take({ processes: [], reached: "2026", nextCursor: "c" });
   for (const one of rows) made.put(one);
   return made;
 }
 
 function shown(made) {
-  return [...made.groups(filters.STATUSES)].flatMap(([status, group]) => group.map(({ id }) => `${status} ${id}`));
+  return [...made.groups(filters.STATUSES)].flatMap(([status, group]) =>
+    group.map(({ id }) => `${status} ${id}`),
+  );
 }
 
 test("filters come back from the address as they went into it", () => {
   const narrowed = { statuses: ["queued", "failed"], type: "a b", workspace: "&=", q: " x+y " };
-  assert.deepEqual(filters.fromQuery(new URLSearchParams(filters.toQuery(narrowed).toString())), narrowed);
+  assert.deepEqual(
+    filters.fromQuery(new URLSearchParams(filters.toQuery(narrowed).toString())),
+    narrowed,
+  );
   assert.equal(filters.toQuery(ALL).toString(), "");
-  assert.deepEqual(filters.fromQuery(new URLSearchParams("status=failed,nonsense,failed")).statuses, ["failed"]);
+  assert.deepEqual(
+    filters.fromQuery(new URLSearchParams("status=failed,nonsense,failed")).statuses,
+    ["failed"],
+  );
 });
 
 test("a row matches by what it says, and only the server knows prompts", () => {
@@ -52,12 +68,19 @@ test("the newest is first, and of two at one time the one with the greater id", 
 
 test("what belongs to a row that is listed stands under it, oldest first", () => {
   const made = model([
-    row("part-2", { parentProcessId: "p", startTime: "2026-11-22T07:02:00.000Z", status: "failed" }),
+    row("part-2", {
+      parentProcessId: "p",
+      startTime: "2026-11-22T07:02:00.000Z",
+      status: "failed",
+    }),
     row("part-1", { parentProcessId: "p", startTime: "2026-11-22T07:01:00.000Z" }),
     row("p"),
   ]);
   assert.deepEqual(shown(made), ["running p"]);
-  assert.deepEqual(made.children("p").map(({ id }) => id), ["part-1", "part-2"]);
+  assert.deepEqual(
+    made.children("p").map(({ id }) => id),
+    ["part-1", "part-2"],
+  );
 });
 
 test("nothing is shown twice or lost where the parent is unknown, missing or a descendant", () => {
@@ -74,7 +97,9 @@ test("nothing is shown twice or lost where the parent is unknown, missing or a d
 });
 
 test("whoever narrows the list sees each match for itself", () => {
-  const made = model([row("p"), row("part", { parentProcessId: "p", status: "failed" })], { statuses: ["failed"] });
+  const made = model([row("p"), row("part", { parentProcessId: "p", status: "failed" })], {
+    statuses: ["failed"],
+  });
   assert.deepEqual(shown(made), ["failed part"]);
 });
 
@@ -110,7 +135,19 @@ test("of a long list only what is seen, and some around it, is in the page", () 
 });
 
 test("any id has an address, and the address leads back to it", () => {
-  for (const id of ["a", "a/b", "..", ".", "%2e%2e", "../x", "?q#h", "<img onerror=1>", "日本", " ", "\u202e"]) {
+  for (const id of [
+    "a",
+    "a/b",
+    "..",
+    ".",
+    "%2e%2e",
+    "../x",
+    "?q#h",
+    "<img onerror=1>",
+    "日本",
+    " ",
+    "\u202e",
+  ]) {
     const url = new URL(router.processHref(id), "http://h/");
     assert.deepEqual(router.parse(url).params, { id }, id);
   }
@@ -125,13 +162,32 @@ test("an address that isn't one of ours leads nowhere", () => {
 });
 
 test("time spans are as the server says them", () => {
-  const cases = { 0: "< 1s", 999: "< 1s", 1000: "1s", 59999: "59s", 60000: "1m 0s", 154000: "2m 34s", 3900000: "1h 5m", 86400000: "24h 0m", 273600000: "3d 4h" };
+  const cases = {
+    0: "< 1s",
+    999: "< 1s",
+    1000: "1s",
+    59999: "59s",
+    60000: "1m 0s",
+    154000: "2m 34s",
+    3900000: "1h 5m",
+    86400000: "24h 0m",
+    273600000: "3d 4h",
+  };
   for (const [ms, words] of Object.entries(cases)) assert.equal(format.duration(Number(ms)), words);
   assert.equal(format.duration(-5), "< 1s");
 });
 
 test("sizes have a unit that fits", () => {
-  const cases = [[0, "0 B"], [999, "999 B"], [1000, "1.0 kB"], [3449, "3.4 kB"], [12345, "12 kB"], [999600, "1.0 MB"], [5e12, "5.0 TB"], [5e15, "5000 TB"]];
+  const cases = [
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "1.0 kB"],
+    [3449, "3.4 kB"],
+    [12345, "12 kB"],
+    [999600, "1.0 MB"],
+    [5e12, "5.0 TB"],
+    [5e15, "5000 TB"],
+  ];
   for (const [bytes, words] of cases) assert.equal(format.bytes(bytes), words);
 });
 

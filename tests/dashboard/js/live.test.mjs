@@ -82,7 +82,9 @@ class Clock {
   tick(ms) {
     const end = this.now + ms;
     for (;;) {
-      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort((a, b) => a[1].at - b[1].at);
+      const due = [...this.#timers]
+        .filter(([, { at }]) => at <= end)
+        .sort((a, b) => a[1].at - b[1].at);
       if (due.length === 0) break;
       const [id, timer] = due[0];
       this.now = timer.at;
@@ -224,7 +226,10 @@ test("what ended isn't followed again", async () => {
   live.follow("p", { onChunk() {}, onDone: ({ status }) => ends.push(status) });
   last(FakeSocket.made).tell({ type: "done", processId: "p", status: "completed", cursor: "c" });
   await reconnected();
-  assert.deepEqual(last(FakeSocket.made).sent.filter(({ type }) => type === "follow"), []);
+  assert.deepEqual(
+    last(FakeSocket.made).sent.filter(({ type }) => type === "follow"),
+    [],
+  );
   assert.deepEqual(ends, ["completed"]);
 });
 
@@ -235,7 +240,10 @@ test("a new follower doesn't get what was on its way to the one before", async (
   live.follow("p", { onChunk: ({ content }) => first.push(content) });
   live.follow("p", { onChunk: ({ content }) => second.push(content) });
   socket.tell({ type: "chunk", processId: "p", content: "late", cursor: "c1" });
-  assert.deepEqual(socket.sent.map(({ type }) => type), ["subscribe", "follow", "unfollow", "ping"]);
+  assert.deepEqual(
+    socket.sent.map(({ type }) => type),
+    ["subscribe", "follow", "unfollow", "ping"],
+  );
   socket.tell({ type: "pong" });
   assert.equal(last(socket.sent).type, "follow");
   socket.tell({ type: "chunk", processId: "p", content: "a", cursor: "c1" });
@@ -296,7 +304,11 @@ test("over events, a process is followed in a stream of its own, and resumed", a
   const events = last(FakeEventSource.made);
   events.tell("welcome", {}, "e0");
   const seen = [];
-  live.follow("a/b", { times: true, onChunk: ({ content, cursor }) => seen.push(content + cursor), onDone: (done) => seen.push(done) });
+  live.follow("a/b", {
+    times: true,
+    onChunk: ({ content, cursor }) => seen.push(content + cursor),
+    onDone: (done) => seen.push(done),
+  });
   const stream = last(FakeEventSource.made);
   assert.equal(stream.url, "/api/processes/a%2Fb/stream?times=true");
   stream.tell("chunk", { content: "x" }, "c1");
@@ -310,10 +322,16 @@ test("over events, a process is followed in a stream of its own, and resumed", a
   const again = last(FakeEventSource.made);
   assert.equal(again.url, "/api/events?lastEventId=e0");
   again.onopen();
-  assert.equal(last(FakeEventSource.made).url, "/api/processes/a%2Fb/stream?lastEventId=c1&times=true");
+  assert.equal(
+    last(FakeEventSource.made).url,
+    "/api/processes/a%2Fb/stream?lastEventId=c1&times=true",
+  );
   last(FakeEventSource.made).tell("status", { status: "failed" });
   last(FakeEventSource.made).tell("done", { processId: "a/b" }, "end");
-  assert.deepEqual(seen, ["xc1", { type: "done", processId: "a/b", status: "failed", cursor: "end" }]);
+  assert.deepEqual(seen, [
+    "xc1",
+    { type: "done", processId: "a/b", status: "failed", cursor: "end" },
+  ]);
   assert.equal(resyncs, 0);
 });
 
@@ -325,7 +343,11 @@ test("a stream that the server refuses for good tells that there is no such proc
   last(FakeEventSource.made).tell("welcome", {}, "e0");
   const ends = [];
   live.follow("gone", { onChunk() {}, onDone: ({ error, status }) => ends.push([error, status]) });
-  globalThis.fetch = async () => ({ status: 404, ok: false, json: async () => ({ error: "Process not found" }) });
+  globalThis.fetch = async () => ({
+    status: 404,
+    ok: false,
+    json: async () => ({ error: "Process not found" }),
+  });
   last(FakeEventSource.made).onerror();
   clock.tick(2000);
   await settled();

@@ -18,7 +18,11 @@ export function confirm({ title, text: body, action, danger = false }) {
       title,
       body: body && h("p", null, text(body)),
       buttons: [
-        h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Go back"),
+        h(
+          "button",
+          { type: "button", class: "button", on: { click: () => dialog.close() } },
+          "Go back",
+        ),
         h(
           "button",
           {
@@ -44,19 +48,37 @@ export function help() {
       .filter(({ keys }) => keys.length > 0)
       .map(({ scope, keys }) => [
         h("h3", { class: "keys-scope" }, scope),
-        h("dl", { class: "keys" }, keys.map(({ key, help: what }) => [
-          h("dt", null, h("kbd", null, keyName(key))),
-          h("dd", null, what),
-        ])),
+        h(
+          "dl",
+          { class: "keys" },
+          keys.map(({ key, help: what }) => [
+            h("dt", null, h("kbd", null, keyName(key))),
+            h("dd", null, what),
+          ]),
+        ),
       ]),
     buttons: [
-      h("button", { type: "button", class: "button", autofocus: true, on: { click: () => dialog.close() } }, "Close"),
+      h(
+        "button",
+        { type: "button", class: "button", autofocus: true, on: { click: () => dialog.close() } },
+        "Close",
+      ),
     ],
   });
 }
 
 function keyName(key) {
-  return { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "space", Escape: "esc", Enter: "enter" }[key] ?? key;
+  return (
+    {
+      ArrowUp: "↑",
+      ArrowDown: "↓",
+      ArrowLeft: "←",
+      ArrowRight: "→",
+      " ": "space",
+      Escape: "esc",
+      Enter: "enter",
+    }[key] ?? key
+  );
 }
 
 /** Says something for some seconds. */
@@ -70,7 +92,12 @@ export function toast(message) {
 function show({ title, body, buttons, onClose }) {
   const close = h(
     "button",
-    { type: "button", class: "icon-button", "aria-label": "Close", on: { click: () => dialog.close() } },
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": "Close",
+      on: { click: () => dialog.close() },
+    },
     icon("close"),
   );
   const dialog = h(

@@ -61,13 +61,16 @@ export class EventSourceLink {
   #read(source, follow, stream) {
     const { processId } = follow;
     let ending = {};
-    const pass = (type) => ({ data, lastEventId }) =>
-      this.#tell.onOutput({ type, processId, cursor: lastEventId, ...JSON.parse(data) });
+    const pass =
+      (type) =>
+      ({ data, lastEventId }) =>
+        this.#tell.onOutput({ type, processId, cursor: lastEventId, ...JSON.parse(data) });
     source.addEventListener("chunk", pass("chunk"));
     source.addEventListener("gap", pass("gap"));
     source.addEventListener("status", ({ data }) => (ending = JSON.parse(data)));
     source.addEventListener("done", ({ lastEventId }) =>
-      this.#end(processId, { ...ending, cursor: lastEventId }));
+      this.#end(processId, { ...ending, cursor: lastEventId }),
+    );
     source.onerror = () => {
       source.close();
       stream.timer = setTimeout(() => this.#again(follow), RETRY);

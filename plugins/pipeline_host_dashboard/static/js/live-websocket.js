@@ -64,7 +64,12 @@ export class WebSocketLink {
   }
 
   #follow({ processId, cursor, times }) {
-    this.#send({ type: "follow", processId, ...(cursor && { after: cursor }), ...(times && { times }) });
+    this.#send({
+      type: "follow",
+      processId,
+      ...(cursor && { after: cursor }),
+      ...(times && { times }),
+    });
   }
 
   #receive(message) {

@@ -13,7 +13,12 @@ import * as timeline from "./timeline/index.js";
 import { Workspaces } from "./workspaces.js";
 
 const VIEWS = { list, process, timeline };
-const TITLES = { list: "Processes", process: "Process", timeline: "Timeline", unknown: "Not found" };
+const TITLES = {
+  list: "Processes",
+  process: "Process",
+  timeline: "Timeline",
+  unknown: "Not found",
+};
 const PATIENCE = 1500;
 
 const live = new Live();
@@ -49,9 +54,15 @@ function show(route, { focus = true } = {}) {
 }
 
 function unknown() {
-  replace(main, h("div", { class: "empty" },
-    h("h1", null, "There is nothing here"),
-    h("p", null, "No page has this address. ", h("a", { href: "/" }, "See all processes"))));
+  replace(
+    main,
+    h(
+      "div",
+      { class: "empty" },
+      h("h1", null, "There is nothing here"),
+      h("p", null, "No page has this address. ", h("a", { href: "/" }, "See all processes")),
+    ),
+  );
   return null;
 }
 

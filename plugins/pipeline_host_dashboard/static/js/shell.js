@@ -13,16 +13,39 @@ const THEMES = { auto: "auto", light: "sun", dark: "moon" };
 export function mountTopbar(bar, live) {
   const links = {
     list: h("a", { href: "/", class: "nav-link" }, icon("list"), h("span", null, "Processes")),
-    timeline: h("a", { href: "/timeline", class: "nav-link" }, icon("timeline"), h("span", null, "Timeline")),
+    timeline: h(
+      "a",
+      { href: "/timeline", class: "nav-link" },
+      icon("timeline"),
+      h("span", null, "Timeline"),
+    ),
   };
   replace(
     bar,
-    h("a", { href: "/", class: "brand", "aria-label": "pipeline_host, all processes" },
+    h(
+      "a",
+      { href: "/", class: "brand", "aria-label": "pipeline_host, all processes" },
       h("span", { class: "brand-mark", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
-      h("span", { class: "brand-name", "aria-hidden": "true" }, "pipeline_host")),
+      h("span", { class: "brand-name", "aria-hidden": "true" }, "pipeline_host"),
+    ),
     h("nav", { class: "nav", "aria-label": "Views" }, links.list, links.timeline),
-    h("div", { class: "topbar-end" }, liveState(live), themeButton(),
-      h("button", { type: "button", class: "icon-button", title: "Keyboard shortcuts (?)", "aria-label": "Keyboard shortcuts", on: { click: help } }, icon("help"))),
+    h(
+      "div",
+      { class: "topbar-end" },
+      liveState(live),
+      themeButton(),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button",
+          title: "Keyboard shortcuts (?)",
+          "aria-label": "Keyboard shortcuts",
+          on: { click: help },
+        },
+        icon("help"),
+      ),
+    ),
   );
   return (name) => {
     for (const [view, link] of Object.entries(links)) {
@@ -33,11 +56,24 @@ export function mountTopbar(bar, live) {
 
 function liveState(live) {
   const label = h("span", { class: "live-label" });
-  const element = h("span", { class: "live-state" }, h("span", { class: "live-dot", "aria-hidden": "true" }), label);
+  const element = h(
+    "span",
+    { class: "live-state" },
+    h("span", { class: "live-dot", "aria-hidden": "true" }),
+    label,
+  );
   const show = () => {
     element.dataset.state = live.state;
-    label.textContent = { connecting: "Connecting", online: "Live", offline: "Offline" }[live.state];
-    setProp(element, "title", live.state === "online" && live.transport === "eventsource" ? "Live, over Server-Sent Events" : null);
+    label.textContent = { connecting: "Connecting", online: "Live", offline: "Offline" }[
+      live.state
+    ];
+    setProp(
+      element,
+      "title",
+      live.state === "online" && live.transport === "eventsource"
+        ? "Live, over Server-Sent Events"
+        : null,
+    );
   };
   live.on("state", show);
   show();
@@ -45,7 +81,16 @@ function liveState(live) {
 }
 
 function themeButton() {
-  const button = h("button", { type: "button", class: "icon-button", on: { click: () => { setTheme(nextTheme()); show(); } } });
+  const button = h("button", {
+    type: "button",
+    class: "icon-button",
+    on: {
+      click: () => {
+        setTheme(nextTheme());
+        show();
+      },
+    },
+  });
   const show = () => {
     replace(button, icon(THEMES[theme()]));
     setProp(button, "aria-label", `Theme: ${theme()}. Change to ${nextTheme()}`);
@@ -62,9 +107,21 @@ export function mountBanner(banner, live) {
   const show = () => {
     banner.hidden = false;
     const when = time(since);
-    replace(banner, icon("offline"),
-      h("span", null, h("strong", null, "Offline."), ` What you see is as of ${when} and may be old. Trying to reconnect…`),
-      h("button", { type: "button", class: "button small", on: { click: () => live.retryNow() } }, "Try now"));
+    replace(
+      banner,
+      icon("offline"),
+      h(
+        "span",
+        null,
+        h("strong", null, "Offline."),
+        ` What you see is as of ${when} and may be old. Trying to reconnect…`,
+      ),
+      h(
+        "button",
+        { type: "button", class: "button small", on: { click: () => live.retryNow() } },
+        "Try now",
+      ),
+    );
   };
   live.on("state", (state) => {
     document.documentElement.toggleAttribute("data-stale", state === "offline");
@@ -102,9 +159,17 @@ export function watchServer(live, api, onNewPage) {
 export function offerReload(banner) {
   if (document.getElementById("reload")) return;
   banner.after(
-    h("div", { class: "banner", id: "reload", role: "status" }, icon("warning"),
+    h(
+      "div",
+      { class: "banner", id: "reload", role: "status" },
+      icon("warning"),
       h("span", null, "The server has a newer version of this page."),
-      h("button", { type: "button", class: "button small", on: { click: () => location.reload() } }, "Load it")),
+      h(
+        "button",
+        { type: "button", class: "button small", on: { click: () => location.reload() } },
+        "Load it",
+      ),
+    ),
   );
 }
 

@@ -37,14 +37,17 @@ export function workspacePicker(workspaces, onPick) {
   const element = h("div", { class: "picker" }, button, list);
 
   function showButton() {
-    const label = chosen ? workspaceLabel(workspaces.get(chosen)) : h("span", { class: "workspace-name" }, "All workspaces");
+    const label = chosen
+      ? workspaceLabel(workspaces.get(chosen))
+      : h("span", { class: "workspace-name" }, "All workspaces");
     replace(button, h("span", { class: "visually-hidden" }, "Workspace: "), label, icon("down"));
   }
 
   function showOptions() {
     const all = workspaces.all;
     const total = all.reduce((sum, one) => sum + one.count, 0);
-    const known = all.some((one) => one.id === chosen) || !chosen ? all : [workspaces.get(chosen), ...all];
+    const known =
+      all.some((one) => one.id === chosen) || !chosen ? all : [workspaces.get(chosen), ...all];
     options = [{ id: "", name: "All workspaces", count: total }, ...known];
     replace(
       list,
@@ -58,12 +61,19 @@ export function workspacePicker(workspaces, onPick) {
             "aria-selected": String(option.id === chosen),
             on: { click: () => pick(index), pointermove: () => activate(index) },
           },
-          option.id ? workspaceLabel(option) : h("span", { class: "workspace" }, colorDot("transparent"), "All workspaces"),
+          option.id
+            ? workspaceLabel(option)
+            : h("span", { class: "workspace" }, colorDot("transparent"), "All workspaces"),
           h("span", { class: "picker-count" }, count(option.count)),
         ),
       ),
     );
-    activate(Math.max(0, options.findIndex((option) => option.id === chosen)));
+    activate(
+      Math.max(
+        0,
+        options.findIndex((option) => option.id === chosen),
+      ),
+    );
   }
 
   function activate(index) {

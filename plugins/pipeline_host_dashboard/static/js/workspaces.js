@@ -20,7 +20,9 @@ export class Workspaces {
 
   /** All of them, those with the most processes first: `{id, name, color, count}`. */
   get all() {
-    return [...this.#byId.values()].sort((a, b) => b.count - a.count || a.name.localeCompare(b.name));
+    return [...this.#byId.values()].sort(
+      (a, b) => b.count - a.count || a.name.localeCompare(b.name),
+    );
   }
 
   /** One of them; for an unknown id one with the id as its name. */
@@ -42,7 +44,9 @@ export class Workspaces {
     } catch {
       return;
     }
-    const found = new Map(registered.map((one) => [one.id, { ...one, color: safeColor(one), count: 0 }]));
+    const found = new Map(
+      registered.map((one) => [one.id, { ...one, color: safeColor(one), count: 0 }]),
+    );
     for (const { workspaceId, name, count } of stats.byWorkspace) {
       const known = found.get(workspaceId);
       found.set(workspaceId, {
@@ -57,7 +61,10 @@ export class Workspaces {
   }
 
   #hear({ type, process }) {
-    const isNews = type === "workspace-registered" || type !== "process-updated" || !this.#byId.has(process?.workspaceId);
+    const isNews =
+      type === "workspace-registered" ||
+      type !== "process-updated" ||
+      !this.#byId.has(process?.workspaceId);
     if (!isNews || this.#timer !== null) return;
     if (type === "process-updated" && !process?.workspaceId) return;
     this.#timer = setTimeout(() => {
@@ -69,7 +76,12 @@ export class Workspaces {
 
 /** A workspace as its colour and its name. */
 export function workspaceLabel({ name, color }) {
-  return h("span", { class: "workspace" }, colorDot(color), h("span", { class: "workspace-name" }, text(name)));
+  return h(
+    "span",
+    { class: "workspace" },
+    colorDot(color),
+    h("span", { class: "workspace-name" }, text(name)),
+  );
 }
 
 /** A dot of a workspace's colour. */
@@ -78,7 +90,9 @@ export function colorDot(color) {
 }
 
 function safeColor({ id, color }) {
-  return color && CSS.supports("color", color) && !/[;(]\s*url|var\(/i.test(color) ? color : colorOf(id);
+  return color && CSS.supports("color", color) && !/[;(]\s*url|var\(/i.test(color)
+    ? color
+    : colorOf(id);
 }
 
 /** A colour for a workspace that has none: always the same one. */

@@ -14,9 +14,18 @@ export function emptyServer({ copy, workspace, onAllWorkspaces }) {
     h("h2", null, workspace ? "Nothing has run in this workspace" : "Nothing has run yet"),
     h("p", null, "Put this in front of any command. It runs as always, and appears here, live:"),
     command(runLine(), copy),
-    h("p", { class: "empty-more" }, "Editors and scripts report over HTTP. This makes a process with curl:"),
+    h(
+      "p",
+      { class: "empty-more" },
+      "Editors and scripts report over HTTP. This makes a process with curl:",
+    ),
     command(curlLine(), copy),
-    workspace && h("button", { type: "button", class: "button", on: { click: onAllWorkspaces } }, "Show all workspaces"),
+    workspace &&
+      h(
+        "button",
+        { type: "button", class: "button", on: { click: onAllWorkspaces } },
+        "Show all workspaces",
+      ),
   );
 }
 
@@ -28,7 +37,11 @@ export function emptyMatch({ onClear }) {
     h("span", { class: "empty-icon" }, icon("filter")),
     h("h2", null, "No process matches"),
     h("p", null, "Nothing has this text, status and type."),
-    h("button", { type: "button", class: "button primary", on: { click: onClear } }, "Show all processes"),
+    h(
+      "button",
+      { type: "button", class: "button primary", on: { click: onClear } },
+      "Show all processes",
+    ),
   );
 }
 
@@ -49,7 +62,17 @@ function command(line, copy) {
     "div",
     { class: "command" },
     h("code", null, line),
-    h("button", { type: "button", class: "icon-button", "aria-label": "Copy this command", title: "Copy", on: { click: () => copy(line) } }, icon("copy")),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "icon-button",
+        "aria-label": "Copy this command",
+        title: "Copy",
+        on: { click: () => copy(line) },
+      },
+      icon("copy"),
+    ),
   );
 }
 
@@ -59,6 +82,10 @@ function runLine() {
 }
 
 function curlLine() {
-  const body = JSON.stringify({ promptPreview: "hello", status: "running", startTime: new Date().toISOString() });
+  const body = JSON.stringify({
+    promptPreview: "hello",
+    status: "running",
+    startTime: new Date().toISOString(),
+  });
   return `curl ${location.origin}/api/processes -H 'Content-Type: application/json' -d '${body}'`;
 }

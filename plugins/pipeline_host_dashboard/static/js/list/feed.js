@@ -52,7 +52,9 @@ export class Feed {
 
   /** How many rows of each group were read. */
   get depth() {
-    return Object.fromEntries([...this.model.pagers].map(([status, pager]) => [status, pager.count]));
+    return Object.fromEntries(
+      [...this.model.pagers].map(([status, pager]) => [status, pager.count]),
+    );
   }
 
   narrow(filters) {
@@ -73,11 +75,12 @@ export class Feed {
     const { signal } = this.#reading;
     const model = new Model(this.filters);
     const size = (status) => Math.min(DEEPEST, Math.max(PAGE, depth[status] ?? 0));
-    const reading = () => Promise.all([
-      this.#api.counts(toRequest(this.filters), { signal }),
-      ...this.statuses.map((status) => this.#read(model, status, size(status))),
-      ...(model.flat ? [] : [...this.expanded].map((id) => this.#readChildren(model, id))),
-    ]);
+    const reading = () =>
+      Promise.all([
+        this.#api.counts(toRequest(this.filters), { signal }),
+        ...this.statuses.map((status) => this.#read(model, status, size(status))),
+        ...(model.flat ? [] : [...this.expanded].map((id) => this.#readChildren(model, id))),
+      ]);
     try {
       await this.#upToDate(model, reading, ([counts]) => {
         signal.throwIfAborted();
@@ -127,14 +130,26 @@ export class Feed {
   async #read(model, status, limit) {
     const pager = model.pager(status);
     const { workspace, type, q } = toRequest(model.filters);
-    const query = { workspace, type, q, status, limit, cursor: pager.cursor, top: !model.flat || null };
+    const query = {
+      workspace,
+      type,
+      q,
+      status,
+      limit,
+      cursor: pager.cursor,
+      top: !model.flat || null,
+    };
     const { signal } = this.#reading;
     pager.loading = true;
     try {
-      await this.#upToDate(model, () => this.#api.rows(query, { signal }), (page) => {
-        for (const row of page.processes) model.put(q ? { ...row, found: q } : row);
-        pager.take(page);
-      });
+      await this.#upToDate(
+        model,
+        () => this.#api.rows(query, { signal }),
+        (page) => {
+          for (const row of page.processes) model.put(q ? { ...row, found: q } : row);
+          pager.take(page);
+        },
+      );
     } finally {
       pager.loading = false;
     }
@@ -183,7 +198,8 @@ export class Feed {
     const isKnown = model.rows.has(id);
     const wantsParent = model.wantsParent(process);
     const isPart = parent && (wantsParent || model.rows.has(parent));
-    if (filters.workspace && process.workspaceId !== filters.workspace && !isPart && !isKnown) return;
+    if (filters.workspace && process.workspaceId !== filters.workspace && !isPart && !isKnown)
+      return;
     if (parent) (wantsParent ? this.#asked.parents : this.#asked.rows).add(parent);
     if (isKnown) this.#asked.rows.add(id);
     else if (matches(filters, process) === undefined) this.#asked.all = true;
@@ -219,10 +235,11 @@ export class Feed {
     const ids = [...new Set([...parents, ...known])].slice(-ASKED_AT_ONCE);
     const { workspace } = model.filters;
     const isListed = (row) => model.rows.has(row.id) || !workspace || row.workspaceId === workspace;
-    const reading = () => Promise.all([
-      ids.length > 0 ? this.#api.rowsOf(ids, { signal }) : [],
-      this.#api.counts(toRequest(model.filters), { signal }),
-    ]);
+    const reading = () =>
+      Promise.all([
+        ids.length > 0 ? this.#api.rowsOf(ids, { signal }) : [],
+        this.#api.counts(toRequest(model.filters), { signal }),
+      ]);
     await this.#upToDate(model, reading, ([found, counts]) => {
       if (model === this.model) this.counts = counts;
       for (const row of found.filter(isListed)) model.put(row);

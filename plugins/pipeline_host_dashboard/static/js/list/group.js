@@ -43,7 +43,12 @@ export class GroupView {
     );
     this.clear = h(
       "button",
-      { type: "button", class: "button small quiet group-clear", hidden: true, on: { click: () => tools.onClear(status) } },
+      {
+        type: "button",
+        class: "button small quiet group-clear",
+        hidden: true,
+        on: { click: () => tools.onClear(status) },
+      },
       icon("trash"),
       `Clear ${status}`,
     );
@@ -126,7 +131,8 @@ export class GroupView {
       if (view.element === next) next = next.nextElementSibling;
       else this.rows.insertBefore(view.element, next);
     });
-    if (isSeen && this.more && top + this.#items.length * height < seen + NEAR) this.#tools.onMore(this.status);
+    if (isSeen && this.more && top + this.#items.length * height < seen + NEAR)
+      this.#tools.onMore(this.status);
   }
 
   #view(id) {

@@ -30,23 +30,33 @@ export class Groups {
   constructor(feed, tools) {
     this.#feed = feed;
     this.tools = tools;
-    this.#groups = STATUSES.map((status) =>
-      new GroupView(status, {
-        folded: this.#folded.has(status),
-        makeRow: tools.makeRow,
-        onMore: tools.onMore,
-        onClear: tools.onClear,
-        onFold: (which, folded) => this.#fold(which, folded),
-      }));
+    this.#groups = STATUSES.map(
+      (status) =>
+        new GroupView(status, {
+          folded: this.#folded.has(status),
+          makeRow: tools.makeRow,
+          onMore: tools.onMore,
+          onClear: tools.onClear,
+          onFold: (which, folded) => this.#fold(which, folded),
+        }),
+    );
     this.#probe = h("div", { class: "row-height", "aria-hidden": "true" });
-    this.element = h("div", { class: "groups" }, this.#probe, this.#groups.map(({ element }) => element));
+    this.element = h(
+      "div",
+      { class: "groups" },
+      this.#probe,
+      this.#groups.map(({ element }) => element),
+    );
     this.element.addEventListener("focusin", ({ target }) => {
       this.current = target.closest(".row")?.dataset.id ?? this.current;
     });
     const onScroll = () => this.#render();
     addEventListener("scroll", onScroll, { passive: true });
     addEventListener("resize", onScroll);
-    this.#offs.push(() => removeEventListener("scroll", onScroll), () => removeEventListener("resize", onScroll));
+    this.#offs.push(
+      () => removeEventListener("scroll", onScroll),
+      () => removeEventListener("resize", onScroll),
+    );
   }
 
   close() {
@@ -82,7 +92,9 @@ export class Groups {
 
   /** Moves the focus by so many rows, from the row that had it last. */
   move(step) {
-    const places = this.#groups.flatMap((group) => group.items.map(({ row }, index) => ({ group, index, id: row.id })));
+    const places = this.#groups.flatMap((group) =>
+      group.items.map(({ row }, index) => ({ group, index, id: row.id })),
+    );
     if (places.length === 0) return;
     const now = places.findIndex(({ id }) => id === this.current);
     const next = now < 0 ? (step > 0 ? 0 : places.length - 1) : now + step;
@@ -98,7 +110,8 @@ export class Groups {
     const height = this.#height();
     const top = group.offsetOf(index, height);
     if (top < COVERED) scrollBy({ top: top - COVERED, behavior: "instant" });
-    else if (top + height > innerHeight - AIR) scrollBy({ top: top + height - innerHeight + AIR, behavior: "instant" });
+    else if (top + height > innerHeight - AIR)
+      scrollBy({ top: top + height - innerHeight + AIR, behavior: "instant" });
     this.#render();
     this.view(id)?.link.focus({ preventScroll: true });
   }

@@ -45,9 +45,14 @@ class List {
     });
     this.#toolbar = toolbar(filters, workspaces, (chosen) => this.#narrow(chosen));
     container.append(
-      h("div", { class: "page list-page" },
+      h(
+        "div",
+        { class: "page list-page" },
         h("h1", { class: "visually-hidden" }, "Processes"),
-        this.#toolbar.element, this.#groups.element, this.#message),
+        this.#toolbar.element,
+        this.#groups.element,
+        this.#message,
+      ),
     );
   }
 
@@ -134,7 +139,10 @@ class List {
 
   #loaded(isUpdate) {
     if (this.#message.dataset.kind === "failure") this.#say("");
-    if (!isUpdate) this.#context.announce(this.#total() === 1 ? "1 process" : `${count(this.#total())} processes`);
+    if (!isUpdate)
+      this.#context.announce(
+        this.#total() === 1 ? "1 process" : `${count(this.#total())} processes`,
+      );
   }
 
   #drawn() {
@@ -142,7 +150,8 @@ class List {
     this.#toolbar.setCounts(counts);
     this.#toolbar.addTypes(new Set([...model.rows.values()].map((row) => row.type)));
     if (this.#total() > 0) this.#say("");
-    else if (isNarrowed(filters)) this.#say("match", () => emptyMatch({ onClear: () => this.#reset() }));
+    else if (isNarrowed(filters))
+      this.#say("match", () => emptyMatch({ onClear: () => this.#reset() }));
     else this.#say(`server ${filters.workspace}`, () => this.#emptyServer(filters.workspace));
   }
 
@@ -156,7 +165,9 @@ class List {
 
   #fail(error) {
     if (this.#feed.counts !== null && error.status === 0) return; // the banner says it
-    this.#say("failure", () => failure({ message: error.message, onRetry: () => this.#feed.load() }));
+    this.#say("failure", () =>
+      failure({ message: error.message, onRetry: () => this.#feed.load() }),
+    );
   }
 
   #say(kind, make) {

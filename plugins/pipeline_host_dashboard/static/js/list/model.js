@@ -126,7 +126,12 @@ export class Model {
 
 /** What a message would have told if there were any; it leaves out what has no value. */
 function cleared(before, told) {
-  return { error: undefined, endTime: undefined, exitCode: before.exitCode, found: told.found ?? before.found };
+  return {
+    error: undefined,
+    endTime: undefined,
+    exitCode: before.exitCode,
+    found: told.found ?? before.found,
+  };
 }
 
 function newestFirst(a, b) {

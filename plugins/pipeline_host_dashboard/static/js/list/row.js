@@ -30,7 +30,17 @@ export class RowView {
   constructor(tools) {
     this.#tools = tools;
     const parts = {
-      toggle: h("button", { type: "button", class: "row-toggle", hidden: true, "aria-expanded": "false", on: { click: () => tools.onToggle(this.id) } }, icon("chevron")),
+      toggle: h(
+        "button",
+        {
+          type: "button",
+          class: "row-toggle",
+          hidden: true,
+          "aria-expanded": "false",
+          on: { click: () => tools.onToggle(this.id) },
+        },
+        icon("chevron"),
+      ),
       status: h("span", { class: "status row-status" }),
       preview: h("span", { class: "row-preview" }),
       word: h("span", { class: "visually-hidden" }),
@@ -40,7 +50,16 @@ export class RowView {
       workspace: h("span", { class: "row-workspace" }),
       started: h("time", { class: "row-started" }),
       duration: h("span", { class: "row-duration" }),
-      cancel: h("button", { type: "button", class: "icon-button row-cancel", hidden: true, on: { click: () => tools.onCancel(this.id) } }, icon("stop")),
+      cancel: h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button row-cancel",
+          hidden: true,
+          on: { click: () => tools.onCancel(this.id) },
+        },
+        icon("stop"),
+      ),
     };
     parts.link = h("a", { class: "row-link" }, parts.preview, parts.word);
     parts.main = h(
@@ -106,7 +125,8 @@ export class RowView {
   /** Shows how long it takes by now. */
   tick() {
     const { duration } = this.#parts;
-    const shown = this.#row.status === "queued" ? `waits ${elapsed(this.#row)}` : elapsed(this.#row);
+    const shown =
+      this.#row.status === "queued" ? `waits ${elapsed(this.#row)}` : elapsed(this.#row);
     if (duration.textContent !== shown) duration.textContent = shown;
   }
 
@@ -121,7 +141,7 @@ export class RowView {
     this.element.dataset.status = status;
     replace(place, icon(status));
     setProp(place, "title", LABELS[status]);
-    word.textContent = `, ${LABELS[status].toLowerCase()}`;
+    word.textContent = ` (${LABELS[status].toLowerCase()})`;
     const name = shortened(this.#row.promptPreview).slice(0, 60) || this.#row.id;
     setProp(cancel, "aria-label", `Cancel ${visible(name)}`);
     setProp(cancel, "title", "Cancel (c)");
@@ -152,8 +172,11 @@ export class RowView {
     const words = STATUSES.filter((status) => children[status])
       .map((status) => `${children[status]} ${status}`)
       .join(", ");
-    const bar = ["completed", "failed", "cancelled", "running", "queued"].map((status) =>
-      children[status] > 0 && h("span", { dataset: { status }, style: { "flex-grow": children[status] } }));
+    const bar = ["completed", "failed", "cancelled", "running", "queued"].map(
+      (status) =>
+        children[status] > 0 &&
+        h("span", { dataset: { status }, style: { "flex-grow": children[status] } }),
+    );
     replace(
       parts,
       h("span", { class: "parts-bar", "aria-hidden": "true", title: words }, bar),
@@ -173,6 +196,8 @@ export class RowView {
 }
 
 function shortened(words) {
-  const line = String(words ?? "").replace(/\s+/g, " ").trim();
+  const line = String(words ?? "")
+    .replace(/\s+/g, " ")
+    .trim();
   return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }

@@ -9,7 +9,14 @@ import { LABELS } from "./row.js";
 
 const QUIET_MS = 250;
 const MARGIN = 16;
-const TYPES = ["clarification", "discovery", "code-review", "code-review-group", "pipeline-execution", "pipeline-item"];
+const TYPES = [
+  "clarification",
+  "discovery",
+  "code-review",
+  "code-review-group",
+  "pipeline-execution",
+  "pipeline-item",
+];
 
 /**
  * @param {import("./filters.js").Filters} filters what is narrowed at first
@@ -54,14 +61,27 @@ export function toolbar(filters, workspaces, onChange) {
       },
     },
   });
-  const chips = new Map(STATUSES.map((status) => [status, chip(status, () => {
-    const chosen = new Set(current.statuses);
-    if (!chosen.delete(status)) chosen.add(status);
-    change({ statuses: STATUSES.filter((one) => chosen.has(one)) });
-  })]));
-  const type = h("select", { class: "field", "aria-label": "Type", on: { change: () => change({ type: type.value }) } });
+  const chips = new Map(
+    STATUSES.map((status) => [
+      status,
+      chip(status, () => {
+        const chosen = new Set(current.statuses);
+        if (!chosen.delete(status)) chosen.add(status);
+        change({ statuses: STATUSES.filter((one) => chosen.has(one)) });
+      }),
+    ]),
+  );
+  const type = h("select", {
+    class: "field",
+    "aria-label": "Type",
+    on: { change: () => change({ type: type.value }) },
+  });
   const picker = workspacePicker(workspaces, (workspace) => change({ workspace }));
-  const strip = h("div", { class: "chips", role: "group", "aria-label": "Status" }, [...chips.values()].map((one) => one.element));
+  const strip = h(
+    "div",
+    { class: "chips", role: "group", "aria-label": "Status" },
+    [...chips.values()].map((one) => one.element),
+  );
   const element = h(
     "div",
     { class: "toolbar", role: "search", "aria-label": "Narrow the list" },
@@ -73,7 +93,8 @@ export function toolbar(filters, workspaces, onChange) {
 
   function show() {
     picker.set(current.workspace);
-    for (const [status, one] of chips) setProp(one.element, "aria-pressed", String(current.statuses.includes(status)));
+    for (const [status, one] of chips)
+      setProp(one.element, "aria-pressed", String(current.statuses.includes(status)));
     if (search.value !== current.q && document.activeElement !== search) search.value = current.q;
     showTypes();
     const pressed = chips.get(current.statuses[0])?.element;
@@ -84,7 +105,11 @@ export function toolbar(filters, workspaces, onChange) {
   function showTypes() {
     const names = [...new Set([...seen, ...(current.type ? [current.type] : [])])];
     if (type.childElementCount !== names.length + 1) {
-      replace(type, h("option", { value: "" }, "All types"), names.map((name) => h("option", { value: name }, visible(name).slice(0, 40))));
+      replace(
+        type,
+        h("option", { value: "" }, "All types"),
+        names.map((name) => h("option", { value: name }, visible(name).slice(0, 40))),
+      );
     }
     type.value = current.type;
   }
@@ -106,7 +131,8 @@ export function toolbar(filters, workspaces, onChange) {
       show();
     },
     setCounts(counts) {
-      for (const [status, one] of chips) one.number.textContent = counts ? count(counts[status]) : "";
+      for (const [status, one] of chips)
+        one.number.textContent = counts ? count(counts[status]) : "";
     },
     /** Offers types that processes have. */
     addTypes(types) {
@@ -125,7 +151,13 @@ function chip(status, toggle) {
   const number = h("span", { class: "chip-count" });
   const element = h(
     "button",
-    { type: "button", class: "chip", "aria-pressed": "false", dataset: { status }, on: { click: toggle } },
+    {
+      type: "button",
+      class: "chip",
+      "aria-pressed": "false",
+      dataset: { status },
+      on: { click: toggle },
+    },
     h("span", { class: "status" }, icon(status)),
     h("span", null, LABELS[status]),
     number,
