@@ -26,6 +26,7 @@ VIEWS = {
     "list": ("/", ".row[data-id='failing']"),
     "narrowed list": ("/?status=failed&workspace=w", ".row[data-id='failing']"),
     "no match": ("/?q=nothing", "h2:has-text('No process matches')"),
+    "empty": ("/?workspace=none", "h2:has-text('Nothing has run')"),
     "process": ("/process/report", "main h1"),
     "live process": ("/process/running", "main h1"),
     "missing process": ("/process/none", "main h1"),
@@ -76,7 +77,7 @@ def filled(server: LiveServer, api: Api) -> LiveServer:
 
 
 LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
-SELDOM = ("timeline as a table", "narrowed list", "no match", "missing process", "unknown")
+SELDOM = ("empty", "timeline as a table", "narrowed list", "no match", "missing process", "unknown")
 CASES = [(view, look) for view in VIEWS for look in (LOOKS[-1:] if view in SELDOM else LOOKS)]
 
 

@@ -85,7 +85,7 @@ function curlLine() {
   const body = JSON.stringify({
     promptPreview: "hello",
     status: "running",
-    startTime: new Date().toISOString(),
+    startTime: `${new Date().toISOString().slice(0, 19)}Z`,
   });
   return `curl ${location.origin}/api/processes -H 'Content-Type: application/json' -d '${body}'`;
 }
