@@ -1,4 +1,4 @@
-"""The parts of the list and of the connection that need no page, tested in Node."""
+"""The parts of the list, of the connection and of the shell that need no page, tested in Node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 FOLDER = Path(__file__).parent / "js"
 
 
-@pytest.mark.parametrize("name", ["list.test.mjs", "live.test.mjs"])
+@pytest.mark.parametrize("name", ["list.test.mjs", "live.test.mjs", "shell.test.mjs"])
 def test_in_node(name: str) -> None:
     node = shutil.which("node")
     assert node, "Node is not installed: apt-get install nodejs"

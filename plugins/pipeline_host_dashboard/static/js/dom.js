@@ -1,6 +1,8 @@
 /** Building elements. What comes from outside gets into the page as text nodes, never as HTML. */
 
-const SCRIPTED_URL = /^[\u0000-\u0020]*(?:javascript|vbscript|data):/i;
+const SCRIPTED_URL = /^(?:javascript|vbscript|data):/i;
+/** Browsers leave these out of an address before they look at its scheme. */
+const IGNORED = /[\u0000-\u0020]/g;
 
 /**
  * Makes an element.
@@ -29,9 +31,13 @@ export function setProp(element, name, value) {
   else if (value === null || value === undefined || value === false) element.removeAttribute(name);
   else {
     if (/^on/i.test(name) || name === "srcdoc") throw new TypeError(`${name}: not an attribute`);
-    if ((name === "href" || name === "src") && SCRIPTED_URL.test(value)) return;
+    if ((name === "href" || name === "src") && isScripted(value)) return;
     element.setAttribute(name, value === true ? "" : String(value));
   }
+}
+
+function isScripted(url) {
+  return SCRIPTED_URL.test(String(url).replace(IGNORED, ""));
 }
 
 function setDataset(element, values) {
