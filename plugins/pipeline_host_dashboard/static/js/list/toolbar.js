@@ -85,10 +85,10 @@ export function toolbar(filters, workspaces, onChange) {
   const element = h(
     "div",
     { class: "toolbar", role: "search", "aria-label": "Narrow the list" },
-    picker.element,
     h("div", { class: "search" }, icon("search"), search, h("kbd", { "aria-hidden": "true" }, "/")),
-    strip,
+    picker.element,
     type,
+    strip,
   );
 
   function show() {
