@@ -8,6 +8,8 @@ const DEEPEST = 300;
 const CHILDREN = 500;
 const ASKED_AT_ONCE = 100;
 const QUIET_MS = 200;
+/** How many times as long as the last answer took to wait before asking again. */
+const PATIENCE = 4;
 
 export class Feed {
   /** How many match, by status; `null` until it was read. */
@@ -20,6 +22,7 @@ export class Feed {
   #reading = new AbortController();
   #asked = nothing();
   #timer = null;
+  #pause = QUIET_MS;
   /** For each reading that goes on, what was told meanwhile. */
   #meanwhile = new Set();
 
@@ -215,14 +218,16 @@ export class Feed {
   }
 
   #askSoon() {
-    this.#timer ??= setTimeout(() => this.#ask(), QUIET_MS);
+    this.#timer ??= setTimeout(() => this.#ask(), this.#pause);
   }
 
   /** Asks for what messages don't tell: counts, exit codes, parents, what is in a prompt. */
   async #ask() {
     const { parents, rows, all } = this.#asked;
     this.#asked = nothing();
+    const begin = performance.now();
     await this.#guarded(() => (all ? this.load({ keep: true }) : this.#readAsked(parents, rows)));
+    this.#pause = Math.max(QUIET_MS, PATIENCE * (performance.now() - begin));
     this.#timer = null;
     const { counts, all: again, parents: more, rows: others } = this.#asked;
     if (counts || again || more.size + others.size > 0) this.#askSoon();
