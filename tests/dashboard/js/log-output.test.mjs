@@ -35,6 +35,10 @@ class Scripted {
   gap(missingBytes) {
     this.follows.at(-1).onGap({ missingBytes });
   }
+
+  done(done) {
+    this.follows.at(-1).onDone(done);
+  }
 }
 
 function following() {
@@ -122,4 +126,48 @@ test("links name a line or several", () => {
     assert.equal(linesOf(other), null, other);
   }
   for (const hash of ["#L1", "#L7-L9"]) assert.equal(hashOf(linesOf(hash)), hash);
+});
+
+test("a process that wasn't there when it was asked for is followed once it is", () => {
+  const { live, output } = following();
+  live.done({ error: "Process not found" });
+  output.present(false);
+  assert.equal(live.follows.length, 2);
+  assert.equal(output.done, null);
+  output.present(false);
+  assert.equal(live.follows.length, 2);
+});
+
+test("one that ended is not followed again", () => {
+  const { live, output } = following();
+  live.done({ status: "completed" });
+  output.present(false);
+  assert.equal(live.follows.length, 1);
+});
+
+test("what is shown of a process that has gone stays until something of the next one comes", () => {
+  const { live, transcript, output, told } = following();
+  live.chunk("of the old one\n");
+  live.done({ error: "Process not found" });
+  output.present(false);
+  live.done({ error: "Process not found" });
+  assert.equal(transcript.text().trimEnd(), "of the old one");
+  output.present(false);
+  live.chunk("of the new one\n");
+  assert.equal(transcript.text().trimEnd(), "of the new one");
+  assert.equal(told.restarts, 1);
+});
+
+test("one that is surely another one, or ends without a word, clears the log at once", () => {
+  const { live, transcript, output } = following();
+  const empty = transcript.text();
+  live.chunk("of the old one\n");
+  live.done({ error: "Process not found" });
+  output.present(true);
+  assert.equal(transcript.text(), empty);
+  live.chunk("of the new one\n");
+  live.done({ error: "Process not found" });
+  output.present(false);
+  live.done({ status: "completed" });
+  assert.equal(transcript.text(), empty);
 });

@@ -27,12 +27,15 @@ const MOST_ROWS = 100;
  * @param {object} options.api
  * @param {object} options.context see `main.js`
  * @param {string} [options.hash] of the address, which may name lines to show
- * @returns {{update: (process: object) => void, unmount: () => void}}
+ * @returns {{update: (process: object, removed?: boolean) => void, unmount: () => void}}
  */
 export function mountLog(container, options) {
   const log = new Log(options);
   log.open(container);
-  return { update: (process) => log.update(process), unmount: () => log.close() };
+  return {
+    update: (process, removed) => log.update(process, removed),
+    unmount: () => log.close(),
+  };
 }
 
 class Log {
@@ -102,7 +105,8 @@ class Log {
     ];
   }
 
-  update(process) {
+  update(process, removed = false) {
+    if (!removed) this.#output.present(process.startTime !== this.#process?.startTime);
     this.#process = process;
     this.#view.draw();
   }

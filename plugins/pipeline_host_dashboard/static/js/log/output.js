@@ -17,6 +17,8 @@ export class Output {
   #follower = null;
   #off;
   #resuming = false;
+  /** What comes next is of another process than what is shown. */
+  #anew = false;
 
   /**
    * @param {Transcript} transcript
@@ -50,7 +52,27 @@ export class Output {
     });
   }
 
+  /**
+   * Says that the process is there. If it wasn't when its output was asked for, it is followed now;
+   * what is shown gives way to the first that comes, or at once to a process that is surely
+   * another one.
+   */
+  present(isAnother) {
+    if (!this.done || this.done.status) return;
+    this.done = null;
+    this.#anew = true;
+    if (isAnother) this.#clear();
+    this.#follow();
+  }
+
+  #clear() {
+    this.#anew = false;
+    this.#transcript.clear();
+    this.#tell.onRestart();
+  }
+
   #chunk(chunk) {
+    if (this.#anew) this.#clear();
     this.#resuming = false;
     this.isOld = chunk.time < this.#opened;
     this.#transcript.write(chunk.content, chunk);
@@ -63,8 +85,7 @@ export class Output {
    */
   #gap({ missingBytes }) {
     if (this.#resuming) {
-      this.#transcript.clear();
-      this.#tell.onRestart();
+      this.#clear();
       this.#follow();
     } else if (missingBytes > 0) {
       this.#transcript.gap(`${bytes(missingBytes)} of output are no longer there`);
@@ -73,6 +94,7 @@ export class Output {
   }
 
   #end(done) {
+    if (this.#anew && done.status) this.#clear();
     this.done = done;
     this.#tell.onChange();
   }

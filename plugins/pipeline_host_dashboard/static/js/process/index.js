@@ -177,7 +177,7 @@ class ProcessPage {
 
   #update() {
     for (const part of Object.values(this.#parts)) part.update(this.#process, this.#removed);
-    this.#log.update(this.#process);
+    this.#log.update(this.#process, this.#removed);
   }
 
   #tick() {
