@@ -232,7 +232,7 @@ def test_a_cancel_on_the_server_ends_the_command_within_a_second(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     wrapped = wrap(*python(SLEEP))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     before = time.monotonic()
     api.cancel(name)
     assert wrapped.end()[0] == 143
@@ -246,7 +246,7 @@ def test_a_command_that_ignores_the_cancel_is_killed(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     wrapped = wrap("--grace", "0.3", *python(STUBBORN + SLEEP))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     api.cancel(name)
     assert wrapped.end()[0] == 137
     process = api.get(name)
@@ -286,11 +286,11 @@ def test_ctrl_c_goes_to_the_command_and_cancels(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     program = (
-        "import time\nprint('ready')\ntry: time.sleep(60)\n"
+        "import time\ntry: print('ready'); time.sleep(60)\n"
         "except KeyboardInterrupt: print('cleaning up'); raise SystemExit(4)"
     )
     wrapped = wrap(*python(program))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGINT)
     code, out, err = wrapped.end()
     assert (code, out, err) == (4, b"ready\ncleaning up\n", b"")
@@ -306,7 +306,7 @@ def test_a_second_ctrl_c_kills(api: ApiClient, name: str, wrap: Callable[..., Wr
         "while True: time.sleep(1)"
     )
     wrapped = wrap(*python(counting))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGINT)
     wrapped.wait_for_output(b"again?")
     wrapped.popen.send_signal(signal.SIGINT)
@@ -327,7 +327,7 @@ def test_sigterm_to_run_ends_the_command(
     outcome: str,
 ) -> None:
     wrapped = wrap("--grace", "0.3", *python(program))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGTERM)
     assert wrapped.end()[0] == code
     process = api.get(name)
