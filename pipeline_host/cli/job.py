@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline_host.cli.common import PROCESS_VARIABLE, URL_VARIABLE
-from pipeline_host.client import workspace_folder, workspace_id
+from pipeline_host.client import workspace_folder, workspace_identity
 from pipeline_host.client.batch import clean
 from pipeline_host.times import now
 
@@ -44,13 +44,7 @@ class Job:
         return line if len(line) <= PREVIEW_LENGTH else line[: PREVIEW_LENGTH - 1] + "…"
 
     def workspace_record(self) -> dict[str, str]:
-        folder = self.workspace or workspace_folder(_here())
-        folder = Path(os.path.normpath(folder.absolute()))
-        return {
-            "id": workspace_id(folder),
-            "name": clean(folder.name or str(folder)),
-            "rootPath": clean(str(folder)),
-        }
+        return workspace_identity(self.workspace or workspace_folder(_here())).record()
 
     def process_record(self, workspace: Mapping[str, str]) -> dict[str, Any]:
         fields = {

@@ -7,7 +7,13 @@ an editor's extension or an agent can carry it without the server's dependencies
 from pipeline_host.client.api import DEFAULT_URL, ApiClient
 from pipeline_host.client.errors import ApiError, BadAnswer, ClientError, Unreachable
 from pipeline_host.client.follow import follow
-from pipeline_host.client.ids import new_id, workspace_folder, workspace_id
+from pipeline_host.client.ids import (
+    WorkspaceIdentity,
+    new_id,
+    workspace_folder,
+    workspace_id,
+    workspace_identity,
+)
 from pipeline_host.client.reporter import Reporter
 from pipeline_host.client.sse import Event, EventParser
 
@@ -21,8 +27,10 @@ __all__ = [
     "EventParser",
     "Reporter",
     "Unreachable",
+    "WorkspaceIdentity",
     "follow",
     "new_id",
     "workspace_folder",
     "workspace_id",
+    "workspace_identity",
 ]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_host.client import ApiClient, ApiError, ClientError
+from pipeline_host.client import ApiClient, ApiError, ClientError, workspace_identity
 from pipeline_host.testing.server import LiveServer, free_port
 from pipeline_host.testing.waiting import wait_until
 
