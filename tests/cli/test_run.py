@@ -194,7 +194,7 @@ def test_a_process_tells_what_it_is_and_where(api: ApiClient, name: str, tmp_pat
     assert process["promptPreview"].endswith("…")
     assert process["workingDirectory"] == str(folder)
     assert process["metadata"] == {"workspaceId": workspace, "workspaceName": tmp_path.name}
-    assert {"id": workspace, "name": tmp_path.name, "rootPath": str(tmp_path)} in api.workspaces()
+    assert workspace_identity(tmp_path).record() in api.workspaces()
 
 
 def test_a_process_can_be_called_and_placed_otherwise(
