@@ -6,7 +6,7 @@ an editor's extension or an agent can carry it without the server's dependencies
 
 from pipeline_host.client.api import DEFAULT_URL, ApiClient
 from pipeline_host.client.errors import ApiError, BadAnswer, ClientError, Unreachable
-from pipeline_host.client.follow import follow
+from pipeline_host.client.follow import Interrupt, changes, follow
 from pipeline_host.client.ids import (
     WorkspaceIdentity,
     new_id,
@@ -25,9 +25,11 @@ __all__ = [
     "ClientError",
     "Event",
     "EventParser",
+    "Interrupt",
     "Reporter",
     "Unreachable",
     "WorkspaceIdentity",
+    "changes",
     "follow",
     "new_id",
     "workspace_folder",
