@@ -6,6 +6,7 @@ an editor's extension or an agent can carry it without the server's dependencies
 
 from pipeline_host.client.api import DEFAULT_URL, ApiClient
 from pipeline_host.client.errors import ApiError, BadAnswer, ClientError, Unreachable
+from pipeline_host.client.extension import ExtensionClient
 from pipeline_host.client.follow import Interrupt, changes, follow
 from pipeline_host.client.ids import (
     WorkspaceIdentity,
@@ -14,6 +15,8 @@ from pipeline_host.client.ids import (
     workspace_id,
     workspace_identity,
 )
+from pipeline_host.client.items import Drop
+from pipeline_host.client.remote import ProcessCancelled, RemoteProcess
 from pipeline_host.client.reporter import Reporter
 from pipeline_host.client.sse import Event, EventParser
 
@@ -23,9 +26,13 @@ __all__ = [
     "ApiError",
     "BadAnswer",
     "ClientError",
+    "Drop",
     "Event",
     "EventParser",
+    "ExtensionClient",
     "Interrupt",
+    "ProcessCancelled",
+    "RemoteProcess",
     "Reporter",
     "Unreachable",
     "WorkspaceIdentity",

@@ -7,8 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +16,7 @@ from pipeline_host.client.api import DEFAULT_URL, TIMEOUT, ApiClient
 from pipeline_host.client.backoff import Backoff
 from pipeline_host.client.batch import clean
 from pipeline_host.client.errors import ClientError
+from pipeline_host.client.follow import changes, follow
 from pipeline_host.client.ids import new_id, workspace_id
 from pipeline_host.client.items import (
     Cancel,
@@ -29,7 +29,11 @@ from pipeline_host.client.items import (
     Remove,
     Update,
 )
+from pipeline_host.client.remote import RemoteProcess
+from pipeline_host.client.sse import Event
+from pipeline_host.client.times import now
 from pipeline_host.client.transport import Timeout
+from pipeline_host.client.watch import Watch, Watches
 
 MAX_QUEUE: Final = 500
 CLOSE_TIMEOUT: Final = 5.0
@@ -85,6 +89,7 @@ class ExtensionClient:
         self._queue: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._watches = Watches(self._api)
         threading.Thread(target=self._run, name="pipeline-host-client", daemon=True).start()
 
     @property
@@ -168,6 +173,27 @@ class ExtensionClient:
         """Have a process and its output forgotten; what waits for it is not sent any more."""
         self._put(Remove(process_id))
 
+    def process(self, preview: str, **options: Any) -> RemoteProcess:
+        """A process of this program's own, for a ``with`` block.
+
+        Args:
+            preview: what it is called in lists.
+            options: see :class:`RemoteProcess`: ``prompt``, ``type``, ``parent``, ``lease`` ….
+        """
+        return RemoteProcess(self, preview, **options)
+
+    def follow(
+        self, process_id: str, last_event_id: str | None = None, replay: bool = True
+    ) -> Iterator[Event]:
+        """The events of a process, through every interruption; see :func:`follow`."""
+        return follow(self._api, process_id, last_event_id, replay)
+
+    def changes(
+        self, workspace: str | None = None, last_event_id: str | None = None
+    ) -> Iterator[Event]:
+        """What happens to all processes, or to a workspace's; see :func:`changes`."""
+        return changes(self._api, workspace, last_event_id)
+
     def health_check(self) -> bool:
         """Ask the server how it is, now; whether it answered. Waits for the answer."""
         try:
@@ -195,6 +221,7 @@ class ExtensionClient:
         """
         done = self.flush(timeout)
         self._closed = True
+        self._watches.stop()
         return done
 
     def __enter__(self) -> Self:
@@ -207,6 +234,10 @@ class ExtensionClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _watch(self, workspace: str | None) -> Watch:
+        """What tells of the ends of this workspace's processes."""
+        return self._watches.of(workspace)
 
     def _put(self, item: Item) -> None:
         with self._changed:
@@ -247,11 +278,6 @@ class ExtensionClient:
                 self._api.delete(process_id)
             case Cancel(process_id):
                 self._api.cancel(process_id)
-
-
-def now() -> str:
-    """The time as it is told on the wire."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _workspace_record(workspace: str | os.PathLike[str] | Json | None) -> Json | None:

@@ -29,9 +29,11 @@ class Watching:
         self._interrupt = Interrupt()
         self._api = ApiClient(url)
         self._source = changes(self._api, interrupt=self._interrupt, **options)
-        self._thread = threading.Thread(
-            target=lambda: [self.events.append(e) for e in self._source]
-        )
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        for event in self._source:
+            self.events.append(event)
 
     def told(self) -> list[tuple[str, str]]:
         """Kind and process of each change."""
