@@ -87,10 +87,25 @@ class Transport:
         Raises:
             ClientError: see :mod:`pipeline_host.client.errors`.
         """
+        return self.exchange(method, path, body, query)[1]
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """The same, with the status before it.
+
+        Raises:
+            ClientError: see :mod:`pipeline_host.client.errors`.
+        """
         headers = {"Accept": JSON_TYPE} | ({} if body is None else {"Content-Type": JSON_TYPE})
         with self.open(method, path, body=body, query=query, headers=headers) as answer:
             content = answer.read()
-            return {} if answer.status == HTTPStatus.NO_CONTENT else answer.decoded(content)
+            empty = answer.status == HTTPStatus.NO_CONTENT
+            return answer.status, {} if empty else answer.decoded(content)
 
     def open(
         self,
