@@ -16,6 +16,7 @@ from pipeline_host.client.ids import (
     workspace_identity,
 )
 from pipeline_host.client.items import Drop
+from pipeline_host.client.logs import ProcessHandler
 from pipeline_host.client.remote import ProcessCancelled, RemoteProcess
 from pipeline_host.client.reporter import Reporter
 from pipeline_host.client.sse import Event, EventParser
@@ -32,6 +33,7 @@ __all__ = [
     "ExtensionClient",
     "Interrupt",
     "ProcessCancelled",
+    "ProcessHandler",
     "RemoteProcess",
     "Reporter",
     "Unreachable",
