@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import click
 
-from pipeline_host.cli.common import open_client, resolve, server_option, visible
-from pipeline_host.client import ApiClient, ClientError
+from pipeline_host.cli.common import open_client, resolve, server_option, stopping, visible
+from pipeline_host.client import ApiClient, ApiError, ClientError
 
+REQUESTED: Final = "requested"
+IGNORED: Final = "ignored"
 POLL: Final = 0.2
 """How often it is looked whether a process has stopped, in seconds."""
 
@@ -30,7 +32,9 @@ POLL: Final = 0.2
 def cancel_command(server: str, wait: bool, timeout: float, ids: tuple[str, ...]) -> None:
     """Ask for each process to be stopped; ID may be the beginning or end of an id.
 
-    The exit code is 1 if one of them could not be cancelled, or did not stop in time.
+    The runner gets it at once: it ends the command and all that this started, kills what is left
+    after its grace time, and says whether they were terminated or killed, or had ended before
+    (ignored). The exit code is 1 if one of them could not be cancelled, or did not stop in time.
     """
     with open_client(server) as api:
         results = [_cancel(api, text, timeout if wait else None) for text in ids]
@@ -41,9 +45,12 @@ def cancel_command(server: str, wait: bool, timeout: float, ids: tuple[str, ...]
 def _cancel(api: ApiClient, text: str, timeout: float | None) -> bool:
     """Cancel one and tell what happened; whether all went well."""
     try:
-        process = api.cancel(resolve(api, text))
-        click.echo(f"{_name(process)}: cancelled")
-        return timeout is None or _stopped(api, process["id"], timeout)
+        process = _cancelled(api, resolve(api, text))
+        told = stopping(process)
+        _tell(process, "cancelled" if told is None else f"cancelled ({told})")
+        if timeout is None or told != REQUESTED:
+            return told != IGNORED
+        return _stopped(api, process["id"], timeout)
     except ClientError as error:
         click.echo(f"{visible(text)}: {visible(str(error))}", err=True)
     except click.ClickException as error:
@@ -51,22 +58,38 @@ def _cancel(api: ApiClient, text: str, timeout: float | None) -> bool:
     return False
 
 
+def _cancelled(api: ApiClient, process_id: str) -> Mapping[str, Any]:
+    """The process, which is cancelled now, or was before.
+
+    Raises:
+        ClientError: it can't be cancelled.
+    """
+    try:
+        return api.cancel(process_id)
+    except ApiError as error:
+        if error.terminal_status != "cancelled":
+            raise
+        return api.get(process_id)
+
+
 def _stopped(api: ApiClient, process_id: str, timeout: float) -> bool:
     end = time.monotonic() + timeout
     while True:
         process = api.get(process_id)
-        outcome = (process.get("cancellation") or {}).get("outcome")
-        if outcome is not None:
+        told = stopping(process)
+        if told != REQUESTED:
             code = process.get("exitCode")
-            suffix = "" if code is None else f" (exit code {code})"
-            click.echo(f"{_name(process)}: {visible(str(outcome))}{suffix}")
-            return bool(outcome != "ignored")
+            _tell(process, str(told) + ("" if code is None else f" (exit code {code})"))
+            return told != IGNORED
         if time.monotonic() >= end:
-            click.echo(
-                f"{_name(process)}: nobody said within {timeout:g} s that it stopped", err=True
-            )
+            sentence = f"nobody said within {timeout:g} s that it stopped"
+            click.echo(f"{_name(process)}: {sentence}", err=True)
             return False
         time.sleep(POLL)
+
+
+def _tell(process: Mapping[str, Any], words: str) -> None:
+    click.echo(f"{_name(process)}: {visible(words)}")
 
 
 def _name(process: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -83,6 +83,15 @@ def _matching(api: ApiClient, text: str) -> Sequence[str]:
     page = api.list(order="desc", limit=RECENT)
     ids = [process["id"] for process in page["processes"]]
     return [each for each in ids if each.startswith(text) or each.endswith(text)]
+
+
+def stopping(process: Mapping[str, Any]) -> str | None:
+    """How far a cancelled process has been stopped; None where nobody cancelled it.
+
+    ``requested`` until whoever runs it says ``terminated``, ``killed`` or ``ignored``.
+    """
+    cancellation = process.get("cancellation")
+    return None if cancellation is None else str(cancellation.get("outcome", "requested"))
 
 
 def visible(text: str) -> str:
