@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import signal
 import threading
@@ -16,8 +15,9 @@ import click
 
 from pipeline_host.cli.common import visible, write_all
 from pipeline_host.cli.job import Job
-from pipeline_host.client import ApiClient, ClientError, Reporter, follow
+from pipeline_host.client import ApiClient, ClientError, Reporter
 from pipeline_host.client.command import Command, Control
+from pipeline_host.client.watch import REMOVED, Watch
 from pipeline_host.times import now
 
 REGISTRATION: Final = 2.0
@@ -75,6 +75,7 @@ class Run:
         self._ended: str | None = None
         self._over = self._delivering = self._warned = False
         workspace = job.workspace_record()
+        self._watching = Watch(api, workspace["id"])
         self._reporter = Reporter(
             api,
             job.process_record(workspace),
@@ -140,16 +141,16 @@ class Run:
             _tell(f"{self._job.server} was not told of {output}the end of {name}")
 
     def _watch(self) -> None:
-        """Follow the process on the server, to learn that somebody cancelled it there."""
+        """Have it told that the process has ended on the server, such as by a cancel.
+
+        Not before the server knows the process: somebody else's may have its id.
+        """
         self._reporter.wait_registered()
-        try:
-            for event in follow(self._api, self._reporter.process_id, replay=False):
-                if event.type == "status":
-                    told = json.loads(event.data)
-                    if not told.get("removed"):
-                        self._ended_on_server(told["status"], told.get("error"))
-        except ClientError as error:
-            self._problem(error)
+        self._watching.add(self._reporter.process_id, self._ended_by_others)
+
+    def _ended_by_others(self, status: str, error: str | None) -> None:
+        if status != REMOVED:
+            self._ended_on_server(status, error)
 
     def _ended_on_server(self, status: str, error: str | None = None) -> None:
         with self._lock:

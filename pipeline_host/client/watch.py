@@ -53,7 +53,7 @@ class Watch:
     def add(self, process_id: str, on_end: OnEnd) -> None:
         """Call ``on_end`` when this process has ended, in the watch's own thread.
 
-        It has to be added before it is created.
+        The first can exist already; others have to be added before they are created.
         """
         with self._lock:
             self._waiting[process_id] = on_end
