@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from pipeline_host.client.api import DEFAULT_URL, TIMEOUT, ApiClient
-from pipeline_host.client.backoff import Backoff
-from pipeline_host.client.batch import clean
+from pipeline_host.client.batch import clean, pieces
+from pipeline_host.client.desk import Desk
 from pipeline_host.client.errors import ClientError
 from pipeline_host.client.follow import changes, follow
-from pipeline_host.client.ids import new_id, workspace_id
+from pipeline_host.client.ids import new_id, workspace_identity
 from pipeline_host.client.items import (
     Cancel,
     Create,
     Drop,
-    Item,
     Json,
     Output,
     Register,
     Remove,
     Update,
 )
+from pipeline_host.client.leaving import opened
+from pipeline_host.client.outbox import MAX_BYTES, MAX_QUEUE, Outbox
+from pipeline_host.client.overflow import OverflowFile
+from pipeline_host.client.post_office import PostOffice
 from pipeline_host.client.remote import RemoteProcess
+from pipeline_host.client.spool import Spool
 from pipeline_host.client.sse import Event
+from pipeline_host.client.telling import Teller
 from pipeline_host.client.times import now
-from pipeline_host.client.transport import Timeout
+from pipeline_host.client.told import Told
+from pipeline_host.client.transport import Timeout, Transport
+from pipeline_host.client.values import plain
 from pipeline_host.client.watch import Watch, Watches
 
-MAX_QUEUE: Final = 500
 CLOSE_TIMEOUT: Final = 5.0
-
-log = logging.getLogger("pipeline_host.client")
+WORKSPACE_HEADER: Final = "X-Workspace-Id"
 
 
 class ExtensionClient:
@@ -82,15 +85,33 @@ class ExtensionClient:
         on_terminal: Callable[[str, str], None] | None = None,
         timeout: Timeout = TIMEOUT,
     ) -> None:
-        self._api = ApiClient(server_url, timeout)
-        self._workspace = _workspace_record(workspace)
-        self._offline = offline
-        self._on_drop = on_drop
-        self._queue: deque[Item] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
+        self._workspace = _record(workspace)
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if self._workspace and isinstance(self._workspace.get("id"), str):
+            self._headers[WORKSPACE_HEADER] = self._workspace["id"]
+        self._options = (server_url, timeout, max_queue, spool)
+        self._callbacks = (on_connection_change, on_drop, on_terminal)
+        self._begin(offline)
+        opened(self)
+
+    def _begin(self, offline: bool) -> None:
+        server_url, timeout, max_queue, spool = self._options
+        on_connection_change, on_drop, on_terminal = self._callbacks
+        self._api = ApiClient(server_url, timeout, self._headers)
         self._watches = Watches(self._api)
-        threading.Thread(target=self._run, name="pipeline-host-client", daemon=True).start()
+        self._told, self._told_lock = Told(), threading.Lock()
+        limited = max_queue is not None
+        self._desk = Desk(
+            Outbox(max_queue, MAX_BYTES if limited else None, None if limited else OverflowFile()),
+            Spool(None if spool is None else Path(spool), self._api.server_url),
+            Teller(
+                [self._on_connection, *([on_connection_change] if on_connection_change else [])],
+                [self._on_drop, *([on_drop] if on_drop else [])],
+                on_terminal,
+            ),
+        )
+        transport = Transport(server_url, timeout, self._headers)
+        self._office = PostOffice(transport, self._desk, offline=offline)
 
     @property
     def api(self) -> ApiClient:
@@ -104,55 +125,98 @@ class ExtensionClient:
 
     @property
     def connected(self) -> bool:
-        """Whether the server answered when it was last asked."""
-        return False
+        """Whether the server answered when it was last tried."""
+        return bool(self._desk.connected)
+
+    @property
+    def trouble(self) -> ClientError | None:
+        """What went wrong in the last attempt to reach the server, if something did."""
+        return self._desk.trouble
 
     @property
     def pending(self) -> int:
         """How many requests wait or are under way."""
-        return len(self._queue)
+        return len(self._desk.outbox)
+
+    @property
+    def pending_output(self) -> int:
+        """How much output waits or is under way, in UTF-8 bytes."""
+        with self._desk.changed:
+            return self._desk.outbox.output_bytes()
 
     @property
     def dropped(self) -> int:
-        """How many calls were dropped so far."""
-        return 0
+        """How much was dropped so far: each time ``on_drop`` is called it is one more."""
+        return self._desk.teller.dropped
 
     @property
     def offline(self) -> bool:
-        """True while everything is queued and nothing sent; may be set."""
-        return self._offline
+        """True while everything is queued and no request made, no heartbeat either; may be set."""
+        return self._office.offline
 
     @offline.setter
     def offline(self, offline: bool) -> None:
-        self._offline = offline
+        self._office.offline = offline
 
     def register_workspace(self, workspace: str | os.PathLike[str] | Json | None = None) -> None:
-        """Make a workspace known to the server, or this client's own."""
-        record = _workspace_record(workspace) or self._workspace
-        if record:
-            self._put(Register(record))
+        """Make a workspace known to the server, or this client's own.
+
+        Args:
+            workspace: a folder, or a record ``{id, name, rootPath, color?}``.
+        """
+        with self._guarded(None):
+            record = self._workspace if workspace is None else _record(workspace)
+            if record is None:
+                raise ValueError("this client has no workspace")
+            self._office.put(Register(plain(record)))
 
     def submit(self, process: Json) -> str:
         """Make a process known; its id.
 
         Args:
             process: its fields as on the wire; ``id``, ``status`` (``running``) and
-                ``startTime`` (now) are filled in where they are left out. With ``leaseSeconds``
-                the client sends heartbeats until the process ends.
+                ``startTime`` (now) are filled in where they are left out, and the client's
+                workspace where it names none. With ``leaseSeconds`` the client sends heartbeats
+                until the process ends.
         """
-        given = {"id": new_id(), "status": "running", "startTime": now(), **process}
-        self._put(Create(given["id"], given, "id" not in process))
-        return str(given["id"])
+        name = new_id()
+        with self._guarded(name):
+            fields = {"id": name, "status": "running", "startTime": now(), **plain(process)}
+            fresh = fields["id"] == name
+            name = _name(fields["id"])
+            fields = self._placed(fields)
+            with self._told_lock:
+                self._told.create(name, fields)
+                self._office.put(Create(name, fields, fresh))
+        return name
 
     def update(self, process_id: str, changes: Json) -> None:
-        """Change a process: any of ``status result error endTime structuredResult metadata
-        exitCode cancellation``; a whole process may be given, only what changed is sent."""
-        self._put(Update(process_id, dict(changes)))
+        """Change a process; what was told before isn't sent again.
+
+        Args:
+            process_id: the process.
+            changes: any of ``status result error endTime structuredResult metadata exitCode
+                cancellation``; other fields of a process may be there and don't matter.
+        """
+        with self._guarded(process_id):
+            fields = plain(changes)
+            with self._told_lock:
+                new = self._told.changed(_name(process_id), fields)
+                if new:
+                    self._office.put(Update(process_id, new))
 
     def output(self, process_id: str, content: str, stream: str | None = None) -> None:
-        """Add to a process's output; ``stream`` is by custom ``stdout`` or ``stderr``."""
-        source = {} if stream is None else {"stream": stream}
-        self._put(Output(process_id, ({"content": clean(content), **source},)))
+        """Add to a process's output, which nobody else may do meanwhile.
+
+        Args:
+            process_id: the process.
+            content: what to add.
+            stream: by custom ``stdout`` or ``stderr``.
+        """
+        with self._guarded(process_id):
+            source = {} if stream is None else {"stream": plain(stream)}
+            for piece in pieces(clean(content)):
+                self._office.put(Output(_name(process_id), ({"content": piece, **source},)))
 
     def complete(self, process_id: str, status: str = "completed", **fields: Any) -> None:
         """End a process.
@@ -167,11 +231,14 @@ class ExtensionClient:
 
     def cancel(self, process_id: str) -> None:
         """Ask for a process to be stopped."""
-        self._put(Cancel(process_id))
+        with self._guarded(process_id):
+            self._office.put(Cancel(_name(process_id)))
 
     def remove(self, process_id: str) -> None:
-        """Have a process and its output forgotten; what waits for it is not sent any more."""
-        self._put(Remove(process_id))
+        """Have a process and its output forgotten; what waits for it isn't sent any more."""
+        with self._guarded(process_id), self._told_lock:
+            self._told.forget(_name(process_id))
+            self._office.put(Remove(process_id))
 
     def process(self, preview: str, **options: Any) -> RemoteProcess:
         """A process of this program's own, for a ``with`` block.
@@ -195,34 +262,49 @@ class ExtensionClient:
         return changes(self._api, workspace, last_event_id)
 
     def health_check(self) -> bool:
-        """Ask the server how it is, now; whether it answered. Waits for the answer."""
+        """Ask the server how it is, now; whether it is well. Waits for the answer."""
         try:
-            self._api.health()
+            return self._api.health().get("status") == "ok"
         except ClientError:
             return False
-        return True
+
+    def wait_attempted(self, process_id: str, timeout: float) -> bool:
+        """Wait until the server took or refused a process, or couldn't be reached.
+
+        Args:
+            process_id: the process.
+            timeout: how long to wait at most, in seconds.
+        """
+        return self._office.wait_attempted(process_id, timeout)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until nothing waits any more; whether that is so.
+        """Wait until nothing waits any more, with shorter pauses; offline it doesn't wait.
 
         Args:
             timeout: how long to wait at most, in seconds; None for as long as it takes.
+
+        Returns:
+            Whether nothing waits.
         """
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._queue, timeout)
+        return self._office.flush(timeout)
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> bool:
-        """Flush, then send no more; whether everything was sent.
+        """Flush, then send no more.
 
-        What is left stays in the spool, where there is one, and is dropped otherwise.
+        What is left stays in the spool, where there is one, and is dropped otherwise. A client
+        that isn't closed is closed when the program ends, within two seconds.
 
         Args:
             timeout: how long to wait at most, in seconds.
+
+        Returns:
+            Whether nothing was left.
         """
-        done = self.flush(timeout)
-        self._closed = True
-        self._watches.stop()
-        return done
+        try:
+            return self._office.flush(timeout)
+        finally:
+            self._office.close()
+            self._watches.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -235,53 +317,49 @@ class ExtensionClient:
     ) -> None:
         self.close()
 
+    def _after_fork(self) -> None:
+        """In a forked child: begin anew; what waits is the parent's to send."""
+        self._desk.spool.abandon()
+        self._begin(self._office.offline)
+
     def _watch(self, workspace: str | None) -> Watch:
         """What tells of the ends of this workspace's processes."""
         return self._watches.of(workspace)
 
-    def _put(self, item: Item) -> None:
-        with self._changed:
-            self._queue.append(item)
-            self._changed.notify_all()
+    def _on_connection(self, connected: bool) -> None:
+        if connected:
+            self._watches.hurry()
 
-    def _run(self) -> None:
-        backoff = Backoff((0.1, 0.2, 0.5))
-        while not self._closed:
-            with self._changed:
-                if not self._changed.wait_for(lambda: self._queue and not self._offline, 0.5):
-                    continue
-                item = self._queue[0]
-            try:
-                self._send(item)
-            except ClientError as error:
-                if error.retryable:
-                    time.sleep(backoff.next(error.retry_after))
-                    continue
-                if self._on_drop:
-                    self._on_drop(Drop(item, item.process_id, str(error), error))
-            backoff.reset()
-            with self._changed:
-                self._queue.popleft()
-                self._changed.notify_all()
+    def _on_drop(self, drop: Drop) -> None:
+        if drop.process_id is not None:
+            with self._told_lock:
+                self._told.forget(drop.process_id)
 
-    def _send(self, item: Item) -> None:
-        match item:
-            case Register(workspace):
-                self._api.register_workspace(workspace)
-            case Create(_, process):
-                self._api.create(process)
-            case Update(process_id, changes):
-                self._api.patch(process_id, changes)
-            case Output(process_id, chunks):
-                self._api.append_output(process_id, chunks)
-            case Remove(process_id):
-                self._api.delete(process_id)
-            case Cancel(process_id):
-                self._api.cancel(process_id)
+    def _placed(self, process: dict[str, Any]) -> dict[str, Any]:
+        """The process in this client's workspace, unless it names one."""
+        metadata = process.get("metadata") or {}
+        if self._workspace is None or "workspaceId" in process or "workspaceId" in metadata:
+            return process
+        name = self._workspace.get("name")
+        named = metadata if name is None else {"workspaceName": plain(name), **metadata}
+        return {**process, "workspaceId": plain(self._workspace["id"]), "metadata": named}
+
+    @contextmanager
+    def _guarded(self, process_id: str | None) -> Iterator[None]:
+        """Nothing that a caller gives, and no mistake of ours, raises into the caller."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller goes on
+            self._office.refuse(Drop(None, process_id, f"it can't be sent: {error}", error))
 
 
-def _workspace_record(workspace: str | os.PathLike[str] | Json | None) -> Json | None:
+def _name(process_id: object) -> str:
+    if not isinstance(process_id, str) or not process_id:
+        raise ValueError(f"a process's id has to be a text, got {process_id!r:.100}")
+    return clean(process_id)
+
+
+def _record(workspace: str | os.PathLike[str] | Json | None) -> Json | None:
     if workspace is None or isinstance(workspace, Mapping):
         return workspace
-    folder = Path(os.path.normpath(Path(workspace).absolute()))
-    return {"id": workspace_id(folder), "name": folder.name, "rootPath": str(folder)}
+    return workspace_identity(workspace).record()

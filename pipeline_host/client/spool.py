@@ -1,0 +1,142 @@
+"""The queue on disk: what waits when a program ends is sent when it starts again.
+
+Each client writes a file of its own and holds a lock on it. A file that nobody holds belonged to a
+client that has gone: the next one takes it over, with the lock, and deletes it when all that waited
+in it is settled. What a method was told is in the file when it returns: written, so that no kill
+can take it, but not synced, so that the power may.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pipeline_host.client.items import Create, Item, Output
+from pipeline_host.client.outbox import Entry, Outbox, Put
+from pipeline_host.client.spool_file import SUFFIX, SpoolFile
+
+log = logging.getLogger("pipeline_host.client")
+
+
+class Spool:
+    """Keeps an outbox on disk. Its owner's lock has to be held for every call, but for `tidy`.
+
+    Args:
+        folder: where the files are; the clients that use it may be many. None keeps nothing.
+        server: what waits for another server is left alone.
+    """
+
+    def __init__(self, folder: Path | None, server: str) -> None:
+        self._folder = folder
+        self._server = server
+        self._own: SpoolFile | None = None
+        self._taken: list[SpoolFile] = []
+
+    def open(self, outbox: Outbox) -> None:
+        """Begin: what clients that have gone left behind waits in ``outbox`` from now on.
+
+        Where the folder can't be used that is logged, and nothing is kept.
+        """
+        if self._folder is None:
+            return
+        try:
+            self._own = SpoolFile.create(self._folder, self._server)
+            paths = sorted(self._folder.glob(f"*{SUFFIX}"), key=_age)
+        except OSError as error:
+            log.error("%s can't be used: nothing is kept on disk: %s", self._folder, error)
+            return
+        for path in paths:
+            if path != self._own.path:
+                self._take_over(path, outbox)
+
+    def put(self, item: Item, done: Put) -> None:
+        """Keep what became of an item that was put into the outbox."""
+        if self._own is None:
+            return
+        entry = done.entry
+        if entry is not None and done.new:
+            entry.home, entry.ticket = self._own, self._own.put(item)
+        elif entry is not None and isinstance(entry.home, SpoolFile):
+            entry.home.add(entry.ticket, item)
+        self.settled((*done.needless, *(lost for lost, _ in done.lost)))
+
+    def sending(self, entry: Entry) -> None:
+        """It is about to be sent, so that a repeat has to be the same."""
+        if isinstance(entry.home, SpoolFile) and isinstance(entry.first, Create | Output):
+            entry.home.sent(entry.ticket, entry.offset)
+
+    def settled(self, entries: Iterable[Entry]) -> None:
+        """These need not be kept any more."""
+        for entry in entries:
+            if isinstance(entry.home, SpoolFile):
+                entry.home.done(entry.ticket)
+        for file in tuple(self._taken):
+            if file.empty:
+                file.close()
+                self._taken.remove(file)
+
+    def tidy(self, outbox: Outbox, lock: AbstractContextManager[object]) -> None:
+        """Write the own file anew, where most of it is about what doesn't wait any more.
+
+        Args:
+            outbox: what waits.
+            lock: is held only for moments, so that nobody has to wait for the disk.
+        """
+        own = self._own
+        if own is None or not own.worth_rewriting:
+            return
+        try:
+            with lock:
+                new = own.rewrite()
+                waiting = [(e.ticket, e.item, e.frozen, e.offset) for e in outbox if e.home is own]
+            try:
+                new.write(waiting)
+                with lock:
+                    own.replace(new)
+            except OSError:
+                with lock:
+                    own.give_up(new)
+                raise
+        except OSError as error:
+            log.warning("%s can't be written anew: %s", own.path, error)
+
+    def close(self) -> None:
+        """Let go of all files, for the next client to take over what waits in them."""
+        for file in self._files():
+            file.close()
+
+    def abandon(self) -> None:
+        """In a forked child: they are the parent's."""
+        for file in self._files():
+            file.abandon()
+
+    def _files(self) -> list[SpoolFile]:
+        return [*self._taken, self._own] if self._own else self._taken
+
+    def _take_over(self, path: Path, outbox: Outbox) -> None:
+        try:
+            file = SpoolFile.take_over(path, self._server)
+        except OSError as error:
+            log.warning("%s can't be read: %s", path, error)
+            return
+        if file is None:
+            return
+        for ticket, kept in tuple(file.waiting.items()):
+            try:
+                entry = outbox.restore(kept.parts, frozen=kept.sent, offset=kept.offset)
+            except ValueError as error:
+                log.warning("%s: left out: %s", path, error)
+                file.done(ticket)
+            else:
+                entry.home, entry.ticket = file, ticket
+        self._taken.append(file)
+        self.settled(())
+
+
+def _age(path: Path) -> tuple[float, str]:
+    try:
+        return path.stat().st_mtime, path.name
+    except OSError:
+        return 0.0, path.name
