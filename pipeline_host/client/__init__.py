@@ -4,6 +4,8 @@ It stands alone, on the standard library and requests: importing it loads no ser
 an editor's extension or an agent can carry it without the server's dependencies.
 """
 
+import logging
+
 from pipeline_host.client.api import DEFAULT_URL, ApiClient
 from pipeline_host.client.errors import ApiError, BadAnswer, ClientError, Unreachable
 from pipeline_host.client.extension import ExtensionClient
@@ -45,3 +47,6 @@ __all__ = [
     "workspace_id",
     "workspace_identity",
 ]
+
+# Else Python would print warnings on the stderr of programs that don't set up logging.
+logging.getLogger("pipeline_host.client").addHandler(logging.NullHandler())

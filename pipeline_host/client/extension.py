@@ -38,7 +38,7 @@ from pipeline_host.client.times import now
 from pipeline_host.client.told import Told
 from pipeline_host.client.transport import Timeout, Transport
 from pipeline_host.client.values import plain
-from pipeline_host.client.watch import Watch, Watches
+from pipeline_host.client.watch import OnEnd, Watches
 
 CLOSE_TIMEOUT: Final = 5.0
 WORKSPACE_HEADER: Final = "X-Workspace-Id"
@@ -261,6 +261,19 @@ class ExtensionClient:
         """What happens to all processes, or to a workspace's; see :func:`changes`."""
         return changes(self._api, workspace, last_event_id)
 
+    def watch(self, process_id: str, on_end: OnEnd, workspace: str | None = None) -> None:
+        """Have it told when a process ends on the server, by whomever: a cancel, above all.
+
+        Args:
+            process_id: the process, which isn't created yet, or is the first that is watched.
+            on_end: called once, in a thread of the client's, with the status (``removed`` where
+                the process is there no more) and the error.
+            workspace: the id of the process's workspace; the client's own unless given.
+        """
+        if workspace is None and self._workspace is not None:
+            workspace = self._workspace.get("id")
+        self._watches.of(workspace).add(process_id, on_end)
+
     def health_check(self) -> bool:
         """Ask the server how it is, now; whether it is well. Waits for the answer."""
         try:
@@ -321,10 +334,6 @@ class ExtensionClient:
         """In a forked child: begin anew; what waits is the parent's to send."""
         self._desk.spool.abandon()
         self._begin(self._office.offline)
-
-    def _watch(self, workspace: str | None) -> Watch:
-        """What tells of the ends of this workspace's processes."""
-        return self._watches.of(workspace)
 
     def _on_connection(self, connected: bool) -> None:
         if connected:

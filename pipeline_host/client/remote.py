@@ -157,7 +157,7 @@ class RemoteProcess:
 
     def start(self) -> Self:
         """Report that it begins; for those who can't use ``with``, and call :meth:`end`."""
-        self._client._watch(self.metadata.get("workspaceId")).add(self.id, self._on_end)
+        self._client.watch(self.id, self._on_end, self.metadata.get("workspaceId"))
         self._client.submit({**self._fields, "metadata": dict(self.metadata)})
         self._started = True
         return self
