@@ -142,16 +142,17 @@ class Outbox:
         max_items: int | None = MAX_QUEUE,
         max_bytes: int | None = MAX_BYTES,
         shelf: Shelf | None = None,
-        memory_limit: int = MEMORY_LIMIT,
+        memory_limit: int | None = None,
     ) -> None:
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._shelf = shelf
-        self._memory_limit = memory_limit
+        self._memory_limit = MEMORY_LIMIT if memory_limit is None else memory_limit
         self._all: OrderedDict[int, Entry] = OrderedDict()
         self._lanes: dict[str, deque[Entry]] = {}
         self._next = 0
-        self._in_memory = 0
+        self.in_memory = 0
+        """How much of it waits in memory, in bytes, about."""
         self.bytes = 0
         """How much waits, in bytes, about."""
 
@@ -222,7 +223,7 @@ class Outbox:
         for entry in self._all.values():
             if entry.lane not in blocked and self._lanes[entry.lane][0] is entry:
                 if entry.shelved:
-                    self._in_memory += entry.size
+                    self.in_memory += entry.size
                 entry.frozen = True
                 return entry
         return None
@@ -239,7 +240,7 @@ class Outbox:
         if entry.shelved:
             entry.item  # noqa: B018  # so that the shelf has it back
         else:
-            self._in_memory -= entry.size
+            self.in_memory -= entry.size
 
     def orphans(self, name: str) -> tuple[Entry, ...]:
         """Take out what waits in a lane for a process that there won't be, and return it.
@@ -266,13 +267,13 @@ class Outbox:
 
     def _resize(self, difference: int) -> None:
         self.bytes += difference
-        self._in_memory += difference
+        self.in_memory += difference
 
     def _relieve(self, entry: Entry) -> None:
         """Move an entry's output out of memory, where that is short and nothing can join it."""
-        short = self._shelf is not None and self._in_memory > self._memory_limit
+        short = self._shelf is not None and self.in_memory > self._memory_limit
         if short and self._shelf is not None and entry.shelve(self._shelf):
-            self._in_memory -= entry.size
+            self.in_memory -= entry.size
 
     def _supersede(self, item: Remove) -> tuple[tuple[Entry, ...], bool]:
         """Take out what waits for a process that is to be removed.

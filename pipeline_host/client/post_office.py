@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -81,6 +82,19 @@ class PostOffice:
         with self._changed:
             return self._changed.wait_for(attempted, timeout)
 
+    def wait_registered(self, process_id: str, timeout: float | None) -> bool:
+        """Wait until the server took a process's creation; False where it never will."""
+
+        def registered() -> bool | None:
+            known = self._desk.known.get(process_id)
+            if known is not None and (known.created or known.refused is not None):
+                return known.created
+            return False if self._closed else None
+
+        with self._changed:
+            self._changed.wait_for(lambda: registered() is not None, timeout)
+            return bool(registered())
+
     def flush(self, timeout: float | None) -> bool:
         """Wait until everything is sent; offline not at all. Whether nothing waits."""
         with self._changed:
@@ -105,16 +119,15 @@ class PostOffice:
         self._desk.teller.tell()
 
     def _start(self) -> None:
-        """Begin to send, unless that was done; once closed, only tell what there is to tell."""
+        """Begin to work, unless that was done; once closed, only to tell what there is to tell."""
         with self._changed:
-            if self._thread is not None or self._closed:
-                if self._closed:
-                    self._desk.teller.tell()
+            if self._thread is not None or (self._closed and not self._desk.teller):
                 return
-            self._thread = threading.Thread(
-                target=self._run, name="pipeline-host-client", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="pipeline-host-client", daemon=True)
+            # At the very end of a program there are no new threads, and nobody to tell.
+            with suppress(RuntimeError):
+                thread.start()
+                self._thread = thread
 
     def _idle(self) -> bool:
         return not (len(self._desk.outbox) or self._busy or self._desk.teller)
@@ -139,13 +152,14 @@ class PostOffice:
     def _next(self) -> Callable[[], None] | None:
         """What is to be done, once there is something; None when the client is closed."""
         with self._changed:
-            while not self._closed:
+            while self._desk.teller or not self._closed:
                 now = time.monotonic()
                 work = self._desk.teller.tell if self._desk.teller else self._due(now)
                 if work is not None:
                     self._busy = True
                     return work
                 self._changed.wait(self._pause(now))
+            self._thread = None
             return None
 
     def _due(self, now: float) -> Callable[[], None] | None:

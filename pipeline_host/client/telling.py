@@ -53,8 +53,11 @@ class Teller:
 
     def tell(self) -> None:
         """Make the calls that are due; an error in one of them is logged."""
-        while self._calls:
-            call = self._calls.popleft()
+        while True:
+            try:
+                call = self._calls.popleft()
+            except IndexError:
+                return
             try:
                 call()
             except Exception:  # the owner's mistakes must not end the reporting
