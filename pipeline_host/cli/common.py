@@ -6,7 +6,7 @@ import os
 import select
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -133,6 +133,13 @@ def _cells(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def tell(sentence: str) -> None:
+    """Say something beside a command's own output."""
+    # Whether anybody reads our stderr must make no difference to the command.
+    with suppress(OSError):
+        click.echo(f"pipeline-host: {sentence}", err=True)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

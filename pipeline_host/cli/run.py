@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline_host.cli.common import PROCESS_VARIABLE, open_client, server_option
+from pipeline_host.cli.common import PROCESS_VARIABLE, server_option
 from pipeline_host.cli.job import GRACE_VARIABLE, Job
 from pipeline_host.cli.supervise import Run
 from pipeline_host.wire import MAX_LEASE, MIN_LEASE
@@ -96,5 +96,8 @@ def run_command(
         flush_timeout=flush_timeout,
         lease=lease,
     )
-    with open_client(server) as api:
-        sys.exit(Run(job, api).execute())
+    try:
+        process = Run(job)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    sys.exit(process.execute())

@@ -290,6 +290,15 @@ class ExtensionClient:
         """
         return self._office.wait_attempted(process_id, timeout)
 
+    def wait_registered(self, process_id: str, timeout: float | None = None) -> bool:
+        """Wait until the server took a process that was submitted; whether it did.
+
+        Args:
+            process_id: the process.
+            timeout: how long to wait at most, in seconds; None until it is taken or refused.
+        """
+        return self._office.wait_registered(process_id, timeout)
+
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until nothing waits any more, with shorter pauses; offline it doesn't wait.
 
