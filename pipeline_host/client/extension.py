@@ -103,7 +103,7 @@ class ExtensionClient:
         limited = max_queue is not None
         self._desk = Desk(
             Outbox(max_queue, MAX_BYTES if limited else None, None if limited else OverflowFile()),
-            Spool(None if spool is None else Path(spool), self._api.server_url),
+            Spool(None if spool is None else Path(spool).expanduser(), self._api.server_url),
             Teller(
                 [self._on_connection, *([on_connection_change] if on_connection_change else [])],
                 [self._on_drop, *([on_drop] if on_drop else [])],
