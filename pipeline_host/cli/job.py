@@ -15,6 +15,7 @@ from pipeline_host.client.batch import clean
 from pipeline_host.times import now
 
 GRACE_VARIABLE: Final = "PIPELINE_HOST_GRACE"
+SPOOL_VARIABLE: Final = "PIPELINE_HOST_SPOOL"
 PREVIEW_LENGTH: Final = 100
 INNER_GRACE: Final = 0.8
 """The part of our grace that a run within the command gets, to end its own command before us."""
@@ -33,6 +34,7 @@ class Job:
     process_id: str | None
     grace: float
     flush_timeout: float
+    spool: Path | None
     lease: float
 
     @property

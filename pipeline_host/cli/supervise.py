@@ -50,6 +50,7 @@ class Run:
             job.server,
             workspace=workspace,
             max_queue=None,
+            spool=job.spool,
             on_connection_change=self._connection_changed,
             on_drop=self._dropped,
             on_terminal=lambda _, status: self._ended_on_server(status),
@@ -114,7 +115,9 @@ class Run:
             size = self._client.pending_output
             output = f"{size} bytes of output and " if size else ""
             name = visible(self._job.preview)
-            tell(f"{self._job.server} was not told of {output}the end of {name}")
+            spool = self._job.spool
+            kept = "" if spool is None else f"; that is kept in {visible(str(spool))}"
+            tell(f"{self._job.server} was not told of {output}the end of {name}{kept}")
         self._closing = True
         self._client.close(timeout=0)
 

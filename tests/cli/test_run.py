@@ -400,6 +400,25 @@ def test_a_server_that_comes_later_gets_everything(
         assert api.get(name)["status"] == "completed"
 
 
+def test_what_a_server_was_not_told_is_kept_in_the_spool_for_the_next_run(
+    live_server: Callable[..., LiveServer], name: str, tmp_path: Path
+) -> None:
+    server = live_server()
+    server.stop()
+    spool = tmp_path / "spool"
+    options = ["--server", server.url, "--spool", str(spool)]
+    program = "print('日本' * 100_000); raise SystemExit(5)"
+    done = run("run", *options, "--id", name, "--flush-timeout", "0.1", *python(program))
+    assert done.returncode == 5
+    assert done.stderr.decode().endswith(f"; that is kept in {spool}\n")
+    server.start()
+    assert run("run", *options, "true").stderr == b""
+    with ApiClient(server.url) as api:
+        assert api.output(name) == done.stdout
+        assert (api.get(name)["status"], api.get(name)["exitCode"]) == ("failed", 5)
+    assert list(spool.iterdir()) == []
+
+
 def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(
     live_server: Callable[..., LiveServer], name: str, wrap: Callable[..., Wrapped]
 ) -> None:
