@@ -13,6 +13,8 @@ from pipeline_host.client import ApiClient, ApiError, ClientError
 
 REQUESTED: Final = "requested"
 IGNORED: Final = "ignored"
+Process = Mapping[str, Any]
+
 POLL: Final = 0.2
 """How often it is looked whether a process has stopped, in seconds."""
 
@@ -37,28 +39,31 @@ def cancel_command(server: str, wait: bool, timeout: float, ids: tuple[str, ...]
     (ignored). The exit code is 1 if one of them could not be cancelled, or did not stop in time.
     """
     with open_client(server) as api:
-        results = [_cancel(api, text, timeout if wait else None) for text in ids]
-    if not all(results):
+        # All are asked before any is waited for.
+        results = [_cancel(api, text) for text in ids]
+        if wait:
+            end = time.monotonic() + timeout
+            results = [_stopped(api, each, end, timeout) for each in results]
+    if not all(each is not None and stopping(each) != IGNORED for each in results):
         raise click.exceptions.Exit(1)
 
 
-def _cancel(api: ApiClient, text: str, timeout: float | None) -> bool:
-    """Cancel one and tell what happened; whether all went well."""
+def _cancel(api: ApiClient, text: str) -> Process | None:
+    """Cancel one and tell what happened; the process, None where it can't be cancelled."""
     try:
         process = _cancelled(api, resolve(api, text))
-        told = stopping(process)
-        _tell(process, "cancelled" if told is None else f"cancelled ({told})")
-        if timeout is None or told != REQUESTED:
-            return told != IGNORED
-        return _stopped(api, process["id"], timeout)
     except ClientError as error:
         click.echo(f"{visible(text)}: {visible(str(error))}", err=True)
     except click.ClickException as error:
         click.echo(error.message, err=True)
-    return False
+    else:
+        how_far = stopping(process)
+        _tell(process, "cancelled" if how_far is None else f"cancelled ({how_far})")
+        return process
+    return None
 
 
-def _cancelled(api: ApiClient, process_id: str) -> Mapping[str, Any]:
+def _cancelled(api: ApiClient, process_id: str) -> Process:
     """The process, which is cancelled now, or was before.
 
     Raises:
@@ -72,25 +77,30 @@ def _cancelled(api: ApiClient, process_id: str) -> Mapping[str, Any]:
         return api.get(process_id)
 
 
-def _stopped(api: ApiClient, process_id: str, timeout: float) -> bool:
-    end = time.monotonic() + timeout
-    while True:
-        process = api.get(process_id)
-        told = stopping(process)
-        if told != REQUESTED:
-            code = process.get("exitCode")
-            _tell(process, str(told) + ("" if code is None else f" (exit code {code})"))
-            return told != IGNORED
-        if time.monotonic() >= end:
-            sentence = f"nobody said within {timeout:g} s that it stopped"
-            click.echo(f"{_name(process)}: {sentence}", err=True)
-            return False
-        time.sleep(POLL)
+def _stopped(api: ApiClient, process: Process | None, end: float, timeout: float) -> Process | None:
+    """The process once it has stopped; None where nobody says so before ``end``."""
+    if process is None or stopping(process) != REQUESTED:
+        return process
+    try:
+        while stopping(process) == REQUESTED and time.monotonic() < end:
+            time.sleep(POLL)
+            process = api.get(process["id"])
+    except ClientError as error:
+        click.echo(f"{_name(process)}: {visible(str(error))}", err=True)
+        return None
+    how_far = stopping(process)
+    if how_far == REQUESTED:
+        sentence = f"nobody said within {timeout:g} s that it stopped"
+        click.echo(f"{_name(process)}: {sentence}", err=True)
+        return None
+    code = process.get("exitCode")
+    _tell(process, str(how_far) + ("" if code is None else f" (exit code {code})"))
+    return process
 
 
-def _tell(process: Mapping[str, Any], words: str) -> None:
+def _tell(process: Process, words: str) -> None:
     click.echo(f"{_name(process)}: {visible(words)}")
 
 
-def _name(process: Mapping[str, Any]) -> str:
+def _name(process: Process) -> str:
     return visible(f"{process['id']} ({process['promptPreview']})")

@@ -119,6 +119,24 @@ def test_a_cancel_that_comes_after_the_command_was_ignored(api: ApiClient, name:
     assert told.decode() == f"{name} (do\\x1bit): ignored\n"
 
 
+def test_all_are_asked_before_any_is_waited_for(api: ApiClient, name: str) -> None:
+    other = f"{name}-too"
+    given = {"promptPreview": "another", "status": "running", "startTime": START}
+    api.create({"id": other, **given})
+    with start("cancel", "--server", api.server_url, "--wait", name, other) as popen:
+        wait_until(lambda: api.get(other)["status"] == "cancelled")
+        for each in (other, name):
+            api.patch(each, {"exitCode": 143, "cancellation": {"outcome": "terminated"}})
+        told, _ = popen.communicate(timeout=30)
+    assert popen.returncode == 0
+    assert told.decode().splitlines() == [
+        f"{name} (do\\x1bit): cancelled (requested)",
+        f"{other} (another): cancelled (requested)",
+        f"{name} (do\\x1bit): terminated (exit code 143)",
+        f"{other} (another): terminated (exit code 143)",
+    ]
+
+
 def test_it_does_not_wait_for_ever(api: ApiClient, name: str) -> None:
     done = run("cancel", "--server", api.server_url, "--wait", "--timeout", "0.1", name)
     assert done.returncode == 1
