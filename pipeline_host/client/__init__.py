@@ -20,7 +20,6 @@ from pipeline_host.client.ids import (
 from pipeline_host.client.items import Drop
 from pipeline_host.client.logs import ProcessHandler
 from pipeline_host.client.remote import ProcessCancelled, RemoteProcess
-from pipeline_host.client.reporter import Reporter
 from pipeline_host.client.sse import Event, EventParser
 
 __all__ = [
@@ -37,7 +36,6 @@ __all__ = [
     "ProcessCancelled",
     "ProcessHandler",
     "RemoteProcess",
-    "Reporter",
     "Unreachable",
     "WorkspaceIdentity",
     "changes",

@@ -111,13 +111,13 @@ class Courier:
         self._known.granted(process_id, answer)
 
     def _update(self, process_id: str, changes: Json) -> None:
-        """Change the process; without a status where it has ended with another one."""
+        """Change the process; where its status can't become that, without a status."""
         path = _path(process_id)
         try:
             self._json("PATCH", path, changes)
         except ApiError as error:
             rest = {name: value for name, value in changes.items() if name not in _ENDING}
-            if error.terminal_status and rest and len(rest) < len(changes):
+            if error.status == HTTPStatus.CONFLICT and rest and len(rest) < len(changes):
                 self._json("PATCH", path, rest)
             raise
 

@@ -73,7 +73,7 @@ class Postman:
             self._courier.heartbeat(process_id)
         except ClientError as error:
             if error.retryable:
-                self._failed(f"process {process_id}", error)
+                self._failed(None, error)
             else:
                 self._refusal(process_id, error)
         else:
@@ -96,11 +96,11 @@ class Postman:
         desk.settle(entry)
         self._reached()
 
-    def _failed(self, lane: str, error: ClientError) -> None:
-        """It may succeed later: find out whether others can be sent meanwhile."""
+    def _failed(self, lane: str | None, error: ClientError) -> None:
+        """It may succeed later: find out whether what isn't in its lane can be sent meanwhile."""
         desk = self._desk
         with desk.changed:
-            go_on = desk.waiting.pause(lane, time.monotonic())
+            go_on = lane is None or desk.waiting.pause(lane, time.monotonic())
             desk.trouble = error
             desk.changed.notify_all()
         if error.retry_after is not None or not go_on:
@@ -117,7 +117,7 @@ class Postman:
             self._desk.give_up(item.process_id, str(error))
         elif item.process_id is not None:
             self._refusal(item.process_id, error)
-            if isinstance(item, Update) and _terminal(error):
+            if isinstance(item, Update) and _conflict(error):
                 ending = {name: item.changes[name] for name in _ENDING if name in item.changes}
                 item = Update(item.process_id, ending or item.changes)
         self._desk.drop(item, str(error), error)
@@ -159,6 +159,10 @@ class Postman:
                 desk.connected = connected
                 desk.teller.connection(connected)
             desk.changed.notify_all()
+
+
+def _conflict(error: ClientError) -> bool:
+    return isinstance(error, ApiError) and error.status == HTTPStatus.CONFLICT
 
 
 def _terminal(error: ClientError) -> str | None:
