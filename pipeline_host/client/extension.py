@@ -261,18 +261,26 @@ class ExtensionClient:
         """What happens to all processes, or to a workspace's; see :func:`changes`."""
         return changes(self._api, workspace, last_event_id)
 
-    def watch(self, process_id: str, on_end: OnEnd, workspace: str | None = None) -> None:
+    def watch(
+        self,
+        process_id: str,
+        on_end: OnEnd,
+        workspace: str | None = None,
+        *,
+        new: bool = False,
+    ) -> None:
         """Have it told when a process ends on the server, by whomever: a cancel, above all.
 
         Args:
-            process_id: the process, which isn't created yet, or is the first that is watched.
+            process_id: the process.
             on_end: called once, in a thread of the client's, with the status (``removed`` where
                 the process is there no more) and the error.
             workspace: the id of the process's workspace; the client's own unless given.
+            new: it is only going to be created, so that the server needn't be asked for it.
         """
         if workspace is None and self._workspace is not None:
             workspace = self._workspace.get("id")
-        self._watches.of(workspace).add(process_id, on_end)
+        self._watches.of(workspace).add(process_id, on_end, new=new)
 
     def health_check(self) -> bool:
         """Ask the server how it is, now; whether it is well. Waits for the answer."""

@@ -116,8 +116,8 @@ class RemoteProcess:
 
     @structured_result.setter
     def structured_result(self, value: object) -> None:
-        text = value if value is None or isinstance(value, str) else json.dumps(value)
-        self.update({"structuredResult": text})
+        plain = value is None or isinstance(value, str)
+        self.update({"structuredResult": value if plain else _json(value)})
 
     def write(self, text: str, stream: str | None = None) -> int:
         """Add to the output; how many characters that were.
@@ -128,7 +128,7 @@ class RemoteProcess:
         """
         if text:
             self._client.output(self.id, text, stream)
-        return len(text)
+        return len(text or "")
 
     def flush(self) -> None:
         """Nothing: what was written is on its way."""
@@ -157,7 +157,8 @@ class RemoteProcess:
 
     def start(self) -> Self:
         """Report that it begins; for those who can't use ``with``, and call :meth:`end`."""
-        self._client.watch(self.id, self._on_end, self.metadata.get("workspaceId"))
+        workspace = self.metadata.get("workspaceId")
+        self._client.watch(self.id, self._on_end, workspace, new=True)
         self._client.submit({**self._fields, "metadata": dict(self.metadata)})
         self._started = True
         return self
@@ -251,7 +252,16 @@ def _place(workspace: Json | None) -> Json:
     """What metadata tells of the workspace."""
     if workspace is None:
         return {}
-    return {"workspaceId": workspace["id"], "workspaceName": workspace["name"]}
+    told = {"workspaceId": workspace.get("id"), "workspaceName": workspace.get("name")}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _json(value: object) -> str:
+    """JSON text, with Python's words for what JSON has none for."""
+    try:
+        return json.dumps(value, default=repr)
+    except (TypeError, ValueError):
+        return repr(value)
 
 
 def _is_cancel(error: BaseException) -> bool:

@@ -6,11 +6,11 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from http import HTTPStatus
+from functools import partial
 from typing import Any, Final
 
 from pipeline_host.client.api import ApiClient
-from pipeline_host.client.errors import ApiError, ClientError
+from pipeline_host.client.errors import ClientError
 from pipeline_host.client.follow import Interrupt, changes
 
 LONGEST: Final = 1.0
@@ -50,20 +50,24 @@ class Watch:
         self._interrupt = Interrupt()
         self._thread: threading.Thread | None = None
 
-    def add(self, process_id: str, on_end: OnEnd) -> None:
-        """Call ``on_end`` when this process has ended, in the watch's own thread.
+    def add(self, process_id: str, on_end: OnEnd, *, new: bool = False) -> None:
+        """Call ``on_end`` when this process has ended, in a thread of the watch's.
 
-        The first can exist already; others have to be added before they are created.
+        Args:
+            process_id: the process.
+            on_end: see :data:`OnEnd`.
+            new: it is only going to be created, so that it needn't be asked for.
         """
         with self._lock:
             self._waiting[process_id] = on_end
             if len(self._waiting) > MOST:
                 del self._waiting[next(iter(self._waiting))]
-            if self._thread is None and not self._interrupt.stopped:
-                self._thread = threading.Thread(
-                    target=self._run, name="pipeline-host-watch", daemon=True
-                )
-                self._thread.start()
+            if self._interrupt.stopped or (self._thread is not None and new):
+                return
+            if self._thread is None:
+                self._thread = _started(self._run)
+            else:
+                _started(partial(self._look_at, process_id))
 
     def discard(self, process_id: str) -> None:
         """Nobody wants to know any more."""
@@ -103,19 +107,22 @@ class Watch:
                     self._end(process_id, REMOVED)
 
     def _look(self) -> None:
-        """Ask for each of them; one that isn't known (yet) is told of when it changes."""
+        """Ask for each of them."""
         with self._lock:
             waiting = tuple(self._waiting)
         for process_id in waiting:
-            while not self._interrupt.stopped:
-                try:
-                    self._tell(self._api.get(process_id))
-                except ClientError as error:
-                    if error.retryable:
-                        self._interrupt.pause(error.retry_after or LONGEST)
-                        continue
-                    if not isinstance(error, ApiError) or error.status != HTTPStatus.NOT_FOUND:
-                        raise
+            self._look_at(process_id)
+
+    def _look_at(self, process_id: str) -> None:
+        """Ask for one; if it isn't known (yet), that is told when it changes."""
+        while not self._interrupt.stopped:
+            try:
+                self._tell(self._api.get(process_id))
+            except ClientError as error:
+                if not error.retryable:
+                    break
+                self._interrupt.pause(error.retry_after or LONGEST)
+            else:
                 break
 
     def _tell(self, process: Any) -> None:
@@ -127,6 +134,12 @@ class Watch:
             on_end = self._waiting.pop(process_id, None)
         if on_end is not None:
             on_end(status, error)
+
+
+def _started(run: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=run, name="pipeline-host-watch", daemon=True)
+    thread.start()
+    return thread
 
 
 class Watches:

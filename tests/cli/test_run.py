@@ -282,6 +282,29 @@ def test_a_cancel_is_obeyed_when_the_server_was_away_meanwhile(
         assert wrapped.end()[0] == 143
 
 
+def test_a_cancel_that_comes_after_the_commands_end_was_ignored(
+    live_server: Callable[..., LiveServer], name: str, wrap: Callable[..., Wrapped]
+) -> None:
+    server = live_server()
+    program = "import os; print(os.getpid()); input(); print('the end')"
+    with ApiClient(server.url) as api:
+        wrapped = wrap(*python(program), other=api, stdin=subprocess.PIPE)
+        wrapped.wait_for_output(b"\n")
+        child = int(api.output(name))
+        server.stop()
+        assert wrapped.popen.stdin is not None
+        wrapped.popen.stdin.write(b"go\n")
+        wait_until(lambda: not alive(child))
+        wrapped.popen.send_signal(signal.SIGSTOP)
+        server.start()
+        api.cancel(name)
+        wrapped.popen.send_signal(signal.SIGCONT)
+        assert wrapped.end()[0] == 0
+        process = api.get(name)
+        assert (process["status"], process["exitCode"]) == ("cancelled", 0)
+        assert process["cancellation"]["outcome"] == "ignored"
+
+
 def test_ctrl_c_goes_to_the_command_and_cancels(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:

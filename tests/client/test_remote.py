@@ -208,6 +208,21 @@ def test_a_server_that_is_not_there_does_not_matter(tmp_path: Path) -> None:
         client.close(0)
 
 
+def test_what_makes_no_sense_harms_nobody(client: ExtensionClient) -> None:
+    circular: list[object] = []
+    circular.append(circular)
+    with client.process("review") as process:
+        for value in ({1, 2}, circular, {(1, 2): 3}):
+            process.structured_result = value
+        process.result = b"bytes"  # type: ignore[assignment]
+        process.metadata["thing"] = object()
+        process.write(None)  # type: ignore[arg-type]
+        process.write(b"bytes")  # type: ignore[arg-type]
+        process.write("half \ud800")
+    assert stored(client, process)["status"] == "completed"
+    assert client.api.output(process.id).decode() == "half \ufffd"
+
+
 def test_its_events_can_be_followed(client: ExtensionClient) -> None:
     with client.process("review") as process:
         process.write("one")

@@ -103,6 +103,21 @@ def test_what_happened_before_it_began_is_told(
     assert watching.next() == ("early", "cancelled", None)
 
 
+def test_one_that_was_there_before_is_asked_for(
+    live: ApiClient, watched: Callable[..., Watched], process: Make
+) -> None:
+    watching = watched(live)
+    watching.add("first")
+    live.create(process(id="first", status="completed"))
+    assert watching.next()[0] == "first"
+    live.create(process(id="second", status="completed"))
+    live.create(process(id="third"))
+    watching.add("second", "third")
+    assert watching.next() == ("second", "completed", None)
+    live.cancel("third")
+    assert watching.next() == ("third", "cancelled", None)
+
+
 def test_a_restart_hides_nothing(
     live_server: Callable[..., LiveServer], watched: Callable[..., Watched], process: Make
 ) -> None:
