@@ -55,6 +55,8 @@ def test_a_block_that_ends_is_a_process_that_completes(client: ExtensionClient) 
         assert stored(client, process)["status"] == "running"
         process.result = "Fine."
         process.structured_result = {"findings": 0}
+        assert process.result == "Fine."
+        assert json.loads(process.structured_result or "") == {"findings": 0}
     known = stored(client, process)
     assert (known["status"], known["result"]) == ("completed", "Fine.")
     assert json.loads(known["structuredResult"]) == {"findings": 0}
@@ -163,6 +165,8 @@ def test_metadata_is_reported_key_by_key(client: ExtensionClient) -> None:
         with pytest.raises(KeyError):
             del process.metadata["model"]
         assert set(process.metadata) == {"workspaceId", "workspaceName", "step", "tokens"}
+        assert len(process.metadata) == 4
+        assert repr(process.metadata).endswith("'step': 1, 'tokens': 12})")
     metadata = stored(client, process)["metadata"]
     assert metadata == dict(process.metadata)
     assert (metadata["step"], metadata["tokens"]) == (1, 12)
