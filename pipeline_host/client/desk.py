@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pipeline_host.client.entry import Entry
 from pipeline_host.client.errors import ClientError
 from pipeline_host.client.items import Create, Drop, Item, Output, Register, Remove, lane
 from pipeline_host.client.known import KnownProcesses
-from pipeline_host.client.outbox import Entry, Outbox
+from pipeline_host.client.outbox import Outbox
 from pipeline_host.client.spool import Spool
 from pipeline_host.client.telling import Teller
 from pipeline_host.client.waiting import Waiting

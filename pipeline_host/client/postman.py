@@ -11,9 +11,9 @@ from typing import Final
 from pipeline_host.client.backoff import LONGEST
 from pipeline_host.client.courier import Courier, LostOutput
 from pipeline_host.client.desk import Desk
+from pipeline_host.client.entry import Entry
 from pipeline_host.client.errors import ApiError, ClientError
 from pipeline_host.client.items import ENDS, Create, Item, Output, Register, Remove, Update
-from pipeline_host.client.outbox import Entry
 from pipeline_host.client.waiting import PROBES
 
 _ENDING: Final = ("status", "endTime")

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from pipeline_host.client.entry import Entry
 from pipeline_host.client.items import Create, Item, Output
-from pipeline_host.client.outbox import Entry, Outbox, Put
+from pipeline_host.client.outbox import Outbox, Put
 from pipeline_host.client.spool_file import SUFFIX, SpoolFile
 
 log = logging.getLogger("pipeline_host.client")
@@ -43,7 +44,7 @@ class Spool:
             return
         try:
             self._own = SpoolFile.create(self._folder, self._server)
-            paths = sorted(self._folder.glob(f"*{SUFFIX}"), key=_age)
+            paths = sorted(self._folder.glob(f"*{SUFFIX}"))  # by the time they were made
         except OSError as error:
             log.error("%s can't be used: nothing is kept on disk: %s", self._folder, error)
             return
@@ -133,10 +134,3 @@ class Spool:
                 entry.home, entry.ticket = file, ticket
         self._taken.append(file)
         self.settled(())
-
-
-def _age(path: Path) -> tuple[float, str]:
-    try:
-        return path.stat().st_mtime, path.name
-    except OSError:
-        return 0.0, path.name

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -245,7 +246,8 @@ class Rewrite:
 
 def _locked_new(folder: Path) -> tuple[int, str]:
     """A new file that is ours already when others can see it under a spool's name."""
-    descriptor, name = tempfile.mkstemp(suffix=_NEW, dir=folder)
+    made = f"{time.time_ns():020}-"
+    descriptor, name = tempfile.mkstemp(prefix=made, suffix=_NEW, dir=folder)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor, name
 

@@ -95,11 +95,9 @@ class ScriptedServer:
         self.faults.extend([Fault(kind, **details)] * times)
 
     def take_fault(self, line: str) -> Fault | None:
-        """The fault that this request meets; a question for the server's health only one for it."""
-        health = line.endswith("/health")
         with self.changed:
             for fault in self.faults:
-                if fault.only in line and (fault.only or not health):
+                if fault.only in line:
                     self.faults.remove(fault)
                     return fault
         return None

@@ -255,7 +255,7 @@ def test_a_server_that_answers_one_trouble_after_the_other(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
     for trouble in TROUBLES.values():
-        server.fault(**trouble)
+        server.fault(**trouble, only="/processes")
     server.fault("answer", status=400, only="PATCH")
     submit(client, "a")
     client.output("a", "text")
@@ -271,7 +271,7 @@ def test_a_server_that_answers_one_trouble_after_the_other(
 
 
 def test_retry_after_is_obeyed(server: ScriptedServer, client: ExtensionClient) -> None:
-    server.fault("answer", status=429, headers={"Retry-After": "1"})
+    server.fault("answer", status=429, headers={"Retry-After": "1"}, only="POST")
     before = time.monotonic()
     submit(client, "a")
     assert client.flush(20)
@@ -668,7 +668,7 @@ def test_memory_stays_bounded_without_a_limit_to_the_queue(
     for _ in range(20):
         client.output("a", text)
     assert client.pending_output == 20 * len(text)
-    assert client._desk.outbox.in_memory < 2_000_000
+    assert client._engine.desk.outbox.in_memory < 2_000_000
     client.offline = False
     assert client.flush(60)
     assert server.output("a") == text.encode() * 20

@@ -116,7 +116,7 @@ def test_a_server_that_is_away_is_tried_in_every_third_of_the_lease(
 
 def test_what_was_sent_is_heard(server: ScriptedServer, make: Make) -> None:
     client = make(3600)
-    known = client._desk.known["a"]
+    known = client._engine.desk.known["a"]
     calls: list[Callable[[], None]] = [
         lambda: client.output("a", "x"),
         lambda: client.update("a", {"result": "r"}),

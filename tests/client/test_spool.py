@@ -48,10 +48,10 @@ def make(server: ScriptedServer, folder: Path, drops: list[Drop]) -> Iterator[Ma
 
 def crash(client: ExtensionClient) -> None:
     """Leave things as a kill would: nothing more is sent, written or given back."""
-    with client._desk.changed:
-        client._desk.spool.abandon()
-        client._office._closed = True
-        client._desk.changed.notify_all()
+    with client._engine.desk.changed:
+        client._engine.desk.spool.abandon()
+        client._engine.office._closed = True
+        client._engine.desk.changed.notify_all()
 
 
 def spool_files(folder: Path) -> list[Path]:
