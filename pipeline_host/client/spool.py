@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline_host.client.entry import Entry
 from pipeline_host.client.items import Create, Item, Output
 from pipeline_host.client.outbox import Outbox, Put
-from pipeline_host.client.spool_file import SUFFIX, SpoolFile
+from pipeline_host.client.spool_file import SUFFIX, SpoolFile, sweep
 
 log = logging.getLogger("pipeline_host.client")
 
@@ -44,6 +44,7 @@ class Spool:
             return
         try:
             self._own = SpoolFile.create(self._folder, self._server)
+            sweep(self._folder)
             paths = sorted(self._folder.glob(f"*{SUFFIX}"))  # by the time they were made
         except OSError as error:
             log.error("%s can't be used: nothing is kept on disk: %s", self._folder, error)

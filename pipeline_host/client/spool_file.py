@@ -246,10 +246,24 @@ class Rewrite:
 
 def _locked_new(folder: Path) -> tuple[int, str]:
     """A new file that is ours already when others can see it under a spool's name."""
-    made = f"{time.time_ns():020}-"
-    descriptor, name = tempfile.mkstemp(prefix=made, suffix=_NEW, dir=folder)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor, name
+    while True:
+        made = f"{time.time_ns():020}-"
+        descriptor, name = tempfile.mkstemp(prefix=made, suffix=_NEW, dir=folder)
+        if _lock(descriptor):
+            return descriptor, name
+        os.close(descriptor)  # somebody took it for one that was left behind
+
+
+def sweep(folder: Path) -> None:
+    """Delete new files that were never finished, since whoever wrote them was killed."""
+    for path in folder.glob(f"*{_NEW}"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                if _lock(descriptor):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _lock(descriptor: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -195,6 +196,15 @@ def test_what_was_settled_takes_no_room(
     server.faults.clear()
     assert make().flush(10)
     assert server.output("stuck") == b"kept"
+
+
+def test_a_new_file_that_was_never_finished_is_deleted(make: Make, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "1.new").write_bytes(b"half")
+    with (folder / "2.new").open("wb") as being_written:
+        fcntl.flock(being_written, fcntl.LOCK_EX)
+        make()
+        assert [path.name for path in folder.glob("*.new")] == ["2.new"]
 
 
 def test_what_is_over_the_limit_is_dropped_from_disk_too(
