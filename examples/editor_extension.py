@@ -57,7 +57,9 @@ class Mirror:
         for process_id in self._told.keys() - processes.keys():
             self._client.remove(process_id)
         self._told = dict(processes)
-        self._state.write_text(json.dumps(self._told), "utf-8")
+        new = self._state.with_suffix(".new")
+        new.write_text(json.dumps(self._told), "utf-8")
+        new.replace(self._state)
 
 
 def processes_in(folder: Path) -> dict[str, Process]:
