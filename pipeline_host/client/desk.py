@@ -109,13 +109,19 @@ class Desk:
             self.known.silence(process_id)
             self.changed.notify_all()
 
-    def close(self, reason: str) -> None:
-        """Let go of the spool; what isn't in it is dropped for this reason."""
+    def drop_unkept(self, reason: str) -> bool:
+        """Drop the oldest that isn't on disk; whether there was one."""
         with self.changed:
-            for entry in tuple(self.outbox):
-                if entry.home is None:
-                    self.outbox.settle(entry)
-                    self.drop(entry.item, reason)
+            entry = next((each for each in self.outbox if each.home is None), None)
+            if entry is not None:
+                item = entry.item
+                self.outbox.settle(entry)
+                self.drop(item, reason)
+            return entry is not None
+
+    def close(self) -> None:
+        """Let go of what is on disk."""
+        with self.changed:
             self.spool.close()
             self.changed.notify_all()
 

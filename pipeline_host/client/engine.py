@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pipeline_host.client.transport import Timeout, Transport
 from pipeline_host.client.watch import Watches
 
 WORKSPACE_HEADER: Final = "X-Workspace-Id"
+_VISIBLE: Final = re.compile("[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,19 @@ class Options:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What goes with every request."""
-        token = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
-        given = self.workspace_id is not None
-        return token | ({WORKSPACE_HEADER: str(self.workspace_id)} if given else {})
+        """What goes with every request.
+
+        Raises:
+            ValueError: the token can't be sent.
+        """
+        headers = {}
+        if self.token is not None:
+            if not _VISIBLE.fullmatch(self.token):
+                raise ValueError("token: expected visible ASCII characters")
+            headers["Authorization"] = f"Bearer {self.token}"
+        if isinstance(self.workspace_id, str) and _VISIBLE.fullmatch(self.workspace_id):
+            headers[WORKSPACE_HEADER] = self.workspace_id
+        return headers
 
 
 class Engine:
@@ -58,6 +69,7 @@ class Engine:
     def __init__(self, options: Options, *, offline: bool) -> None:
         self.api = ApiClient(options.server_url, options.timeout, options.headers)
         self.watches = Watches(self.api)
+        self._on_terminal = options.on_terminal
         self._told = Told()
         self._told_lock = threading.Lock()
         on_connection = [self._connection_changed, options.on_connection_change]
@@ -68,11 +80,11 @@ class Engine:
             Teller(
                 [each for each in on_connection if each is not None],
                 [each for each in on_drop if each is not None],
-                options.on_terminal,
+                self._ended,
             ),
         )
-        transport = Transport(options.server_url, options.timeout, options.headers)
-        self.office = PostOffice(transport, self.desk, offline=offline)
+        self._transport = Transport(options.server_url, options.timeout, options.headers)
+        self.office = PostOffice(self._transport, self.desk, offline=offline)
 
     def create(self, item: Create) -> None:
         """Have a process made known."""
@@ -97,6 +109,8 @@ class Engine:
         """End all of it."""
         self.office.close()
         self.watches.stop()
+        self._transport.close()
+        self.api.close()
 
     def abandon(self) -> None:
         """In a forked child: it is the parent's."""
@@ -105,6 +119,12 @@ class Engine:
     def _connection_changed(self, connected: bool) -> None:
         if connected:
             self.watches.hurry()
+
+    def _ended(self, process_id: str, status: str) -> None:
+        # A cancel that the watch doesn't see, for whatever reason, is learned of here.
+        self.watches.ended(process_id, status)
+        if self._on_terminal is not None:
+            self._on_terminal(process_id, status)
 
     def _dropped(self, drop: Drop) -> None:
         if drop.process_id is not None:

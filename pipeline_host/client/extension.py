@@ -50,7 +50,8 @@ class ExtensionClient(Looking):
         timeout: seconds to wait for the connection, and for each part of an answer.
 
     Raises:
-        ValueError: ``server_url`` is not an http or https URL.
+        ValueError: ``server_url`` is not an http or https URL, or ``token`` has characters that
+            can't be sent.
     """
 
     def __init__(

@@ -108,6 +108,9 @@ class Outbox:
         Raises:
             ValueError: they can't have been merged.
         """
+        entries = self._lanes.get(lane(parts[0]))
+        if entries:
+            self._relieve(entries[-1])
         entry = self._append(parts[0])
         before = entry.size
         if not all(entry.merge(part) for part in parts[1:]):

@@ -115,7 +115,10 @@ class PostOffice:
             if self._closed:
                 return
             self._closed = True
-            self._desk.close(UNSENT)
+            self._desk.close()
+        # One after the other: all of it at once may be more than memory has room for.
+        while self._desk.drop_unkept(UNSENT):
+            self._desk.teller.tell()
         self._desk.teller.tell()
 
     def _start(self) -> None:
@@ -171,10 +174,11 @@ class PostOffice:
         left = desk.waiting.left(now)
         if left is not None:
             return None if left > 0 else self._postman.probe
+        beat = self._heartbeat(now)
+        if beat is not None:
+            return beat
         entry = desk.outbox.take(desk.waiting.paused(now))
-        if entry is not None:
-            return partial(self._postman.send, entry)
-        return self._heartbeat(now)
+        return None if entry is None else partial(self._postman.send, entry)
 
     def _heartbeat(self, now: float) -> Callable[[], None] | None:
         for due, process_id in self._heartbeats():

@@ -36,30 +36,20 @@ class Spool:
         self._taken: list[SpoolFile] = []
 
     def open(self, outbox: Outbox) -> None:
-        """Begin: what clients that have gone left behind waits in ``outbox`` from now on.
-
-        Where the folder can't be used that is logged, and nothing is kept.
-        """
+        """Begin: what clients that have gone left behind waits in ``outbox`` from now on."""
         if self._folder is None:
             return
-        try:
-            self._own = SpoolFile.create(self._folder, self._server)
-            sweep(self._folder)
-            paths = sorted(self._folder.glob(f"*{SUFFIX}"))  # by the time they were made
-        except OSError as error:
-            log.error("%s can't be used: nothing is kept on disk: %s", self._folder, error)
-            return
-        for path in paths:
-            if path != self._own.path:
-                self._take_over(path, outbox)
+        sweep(self._folder)
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):  # by the time they were made
+            self._take_over(path, outbox)
 
     def put(self, item: Item, done: Put) -> None:
         """Keep what became of an item that was put into the outbox."""
-        if self._own is None:
-            return
         entry = done.entry
         if entry is not None and done.new:
-            entry.home, entry.ticket = self._own, self._own.put(item)
+            own = self._own_file()
+            if own is not None:
+                entry.home, entry.ticket = own, own.put(item)
         elif entry is not None and isinstance(entry.home, SpoolFile):
             entry.home.add(entry.ticket, item)
         self.settled((*done.needless, *(lost for lost, _ in done.lost)))
@@ -114,6 +104,16 @@ class Spool:
         for file in self._files():
             file.abandon()
 
+    def _own_file(self) -> SpoolFile | None:
+        """This client's own, which is made when it is needed; None where it can't be made."""
+        if self._own is None and self._folder is not None:
+            try:
+                self._own = SpoolFile.create(self._folder, self._server)
+            except OSError as error:
+                log.error("%s can't be used: nothing is kept on disk: %s", self._folder, error)
+                self._folder = None
+        return self._own
+
     def _files(self) -> list[SpoolFile]:
         return [*self._taken, self._own] if self._own else self._taken
 
@@ -133,5 +133,6 @@ class Spool:
                 file.done(ticket)
             else:
                 entry.home, entry.ticket = file, ticket
+        file.waiting = {}
         self._taken.append(file)
         self.settled(())

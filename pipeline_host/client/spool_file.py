@@ -80,17 +80,17 @@ class SpoolFile:
     @classmethod
     def _read(cls, path: Path, descriptor: int, server: str) -> Self | None:
         data = _content(descriptor)
-        records = list(unpack(data))
-        if not records or not is_for(records[0][0], server):
+        records = unpack(data)
+        first, end = next(records, (None, 0))
+        if not is_for(first, server):
             return None
-        end = records[-1][1]
         file = cls(path, server, descriptor, end)
-        file._head = records[0][1]
         try:
-            file.waiting = replay(record for record, _ in records[1:])
+            file.waiting, end = replay(records, end)
             whole = torn(data, end)
         except ValueError:
             whole = False
+        file._end = end
         if not whole:
             copy = path.with_suffix(".damaged")
             shutil.copyfile(path, copy)

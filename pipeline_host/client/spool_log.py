@@ -86,14 +86,19 @@ def is_for(value: object, server: str) -> bool:
     return value == {"spool": VERSION, "server": server}
 
 
-def replay(records: Iterator[Any]) -> dict[int, Kept]:
-    """What waits, after all of ``records`` but the first, in the order it was put there.
+def replay(records: Iterator[tuple[Any, int]], end: int) -> tuple[dict[int, Kept], int]:
+    """What waits after all of ``records``, in the order it was put there, and where they end.
+
+    Args:
+        records: what :func:`unpack` gives, without the first.
+        end: where that one ends.
 
     Raises:
         ValueError: a record is whole and yet none of ours.
     """
     waiting: dict[int, Kept] = {}
-    for record in records:
+    for record, here in records:
+        end = here
         match record:
             case ["put", int(ticket), dict(item)]:
                 waiting[ticket] = Kept([from_json(item)])
@@ -107,4 +112,4 @@ def replay(records: Iterator[Any]) -> dict[int, Kept]:
                 waiting.pop(ticket, None)
             case _:
                 raise ValueError(f"no record of a spool: {record!r}")
-    return waiting
+    return waiting, end

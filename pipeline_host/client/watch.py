@@ -74,6 +74,13 @@ class Watch:
         with self._lock:
             self._waiting.pop(process_id, None)
 
+    def ended(self, process_id: str, status: str, error: str | None = None) -> None:
+        """It is known in another way that this process has ended: tell who wants to know."""
+        with self._lock:
+            on_end = self._waiting.pop(process_id, None)
+        if on_end is not None:
+            on_end(status, error)
+
     def hurry(self) -> None:
         """Connect now: the server is known to be there."""
         self._interrupt.hurry()
@@ -101,10 +108,10 @@ class Watch:
             case {"type": "process-added" | "process-updated", "process": process}:
                 self._tell(process)
             case {"type": "process-removed", "processId": process_id}:
-                self._end(process_id, REMOVED)
+                self.ended(process_id, REMOVED)
             case {"type": "processes-cleared", "processIds": process_ids}:
                 for process_id in process_ids:
-                    self._end(process_id, REMOVED)
+                    self.ended(process_id, REMOVED)
 
     def _look(self) -> None:
         """Ask for each of them."""
@@ -127,13 +134,7 @@ class Watch:
 
     def _tell(self, process: Any) -> None:
         if process["status"] in _ENDS:
-            self._end(process["id"], process["status"], process.get("error"))
-
-    def _end(self, process_id: str, status: str, error: str | None = None) -> None:
-        with self._lock:
-            on_end = self._waiting.pop(process_id, None)
-        if on_end is not None:
-            on_end(status, error)
+            self.ended(process["id"], process["status"], process.get("error"))
 
 
 def _started(run: Callable[[], None]) -> threading.Thread:
@@ -160,6 +161,11 @@ class Watches:
                 if self._stopped:
                     watch.stop()
             return watch
+
+    def ended(self, process_id: str, status: str) -> None:
+        """It is known in another way that this process has ended: tell who wants to know."""
+        for watch in self._all():
+            watch.ended(process_id, status)
 
     def hurry(self) -> None:
         """Connect now: the server is known to be there."""

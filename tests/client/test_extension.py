@@ -122,6 +122,21 @@ def test_a_token_and_the_workspace_go_with_every_request(
     assert ("workspaceId" in other, other["metadata"]) == (False, {"workspaceId": "other"})
 
 
+def test_a_workspace_whose_id_no_header_can_hold_is_told_in_the_body_alone(
+    server: ScriptedServer, make: Make
+) -> None:
+    client = make(workspace={"id": "日本", "name": "x", "rootPath": "/w"})
+    submit(client, "a")
+    assert client.flush(10)
+    assert "X-Workspace-Id" not in server.seen[0].headers
+    assert server.processes["a"].process["workspaceId"] == "日本"
+
+
+def test_a_token_that_cannot_be_sent_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="token"):
+        ExtensionClient(token="two\nlines")
+
+
 def test_a_workspace_is_known_by_its_folder(
     server: ScriptedServer, make: Make, tmp_path: Any
 ) -> None:

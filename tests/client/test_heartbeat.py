@@ -52,6 +52,18 @@ def test_a_silent_client_sends_heartbeats_and_then_what_comes(
     assert server.processes["a"].process["status"] == "completed"
 
 
+def test_a_silent_process_is_heard_of_while_others_have_much_to_say(
+    server: ScriptedServer, make: Make
+) -> None:
+    client = make(0.3)
+    for number in range(400):
+        client.submit({"id": f"p{number}", "promptPreview": "p"})
+    wait_until(lambda: len(server.seen) > 350)
+    assert client.flush(30)
+    beats = [n for n, seen in enumerate(server.seen) if seen.target.endswith("/a/heartbeat")]
+    assert len([n for n in beats if n < 350]) >= 1
+
+
 @pytest.mark.parametrize("end", ["complete", "remove"])
 def test_after_the_end_there_are_none(server: ScriptedServer, make: Make, end: str) -> None:
     client = make()

@@ -14,7 +14,8 @@ PROCESS = '{"id": "a", "promptPreview": "p", "startTime": "2026-11-22T07:00:00.0
 
 
 def run(script: str, *args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-c", script, *map(str, args)]
+    forking = "ignore:This process:DeprecationWarning"  # of newer Pythons: it has a thread
+    command = [sys.executable, "-W", "error", "-W", forking, "-c", script, *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -21,6 +21,8 @@ from pipeline_host.client import (
 from pipeline_host.testing import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
+from .scripted import ScriptedServer
+
 HERE = workspace_identity("/home/me/project")
 
 
@@ -131,6 +133,18 @@ def test_a_cancel_is_known_soon_after_the_server_was_away(tmp_path: Path) -> Non
         server.kill()
         server.start()
         cancel_by_somebody(client, process)
+        assert process.cancelled.wait(10)
+
+
+def test_a_cancel_is_learned_from_a_refusal_where_changes_cannot_be_followed(
+    server: ScriptedServer,
+) -> None:
+    server.fault("answer", status=403, only="/events")
+    with ExtensionClient(server.url) as client, client.process("review") as process:
+        assert client.flush(20)
+        wait_until(lambda: server.requests("/events"))
+        server.set_status(process.id, "cancelled")
+        process.write("more")
         assert process.cancelled.wait(10)
 
 

@@ -47,7 +47,7 @@ def test_no_bytes_are_read_as_records_by_chance(data: bytes) -> None:
 def test_what_is_none_of_our_records_is_refused() -> None:
     for record in (["put", 1], ["what", 1], {"x": 1}, ["put", 1, {"kind": "x"}]):
         try:
-            replay(iter([record]))
+            replay(iter([(record, 1)]), 0)
         except ValueError:
             continue
         raise AssertionError(record)
