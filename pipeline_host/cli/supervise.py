@@ -53,7 +53,6 @@ class Run:
             spool=job.spool,
             on_connection_change=self._connection_changed,
             on_drop=self._dropped,
-            on_terminal=lambda _, status: self._ended_on_server(status),
         )
         self._client.register_workspace()
         self._process_id = self._client.submit(job.process_record(workspace))
@@ -127,25 +126,23 @@ class Run:
         Not before the server knows the process: somebody else's may have its id.
         """
         if self._client.wait_registered(self._process_id):
-            self._client.watch(self._process_id, self._ended_by_others)
+            self._client.watch(self._process_id, self._ended_on_server)
 
-    def _ended_by_others(self, status: str, error: str | None) -> None:
-        if status != REMOVED:
-            self._ended_on_server(status, error)
-
-    def _ended_on_server(self, status: str, error: str | None = None) -> None:
-        with self._lock:
-            first = self._ended is None
-            self._ended = self._ended or status
-            over = self._over
-        if not first:
+    def _ended_on_server(self, status: str, error: str | None) -> None:
+        if status == REMOVED:
             return
-        if status != "cancelled":
-            if not over:
-                why = f" ({error})" if error else ""
-                sentence = f"on the server this process is {status} now{why}"
-                tell(visible(f"{sentence}; its output isn't kept there"))
+        with self._lock:
+            self._ended = status
+            over = self._over
+        if status == "cancelled":
+            self._cancelled(over)
         elif not over:
+            why = f" ({error})" if error else ""
+            sentence = f"on the server this process is {status} now{why}"
+            tell(visible(f"{sentence}; its output isn't kept there"))
+
+    def _cancelled(self, over: bool) -> None:
+        if not over:
             self._control.terminate(self._job.grace)
         elif self._signal_time is None:
             outcome = {"cancellation": {"outcome": "ignored"}}
