@@ -32,8 +32,12 @@ class Looking:
     def follow(
         self, process_id: str, last_event_id: str | None = None, replay: bool = True
     ) -> Iterator[Event]:
-        """The events of a process, through every interruption; see :func:`follow`."""
-        return follow(self._engine.api, process_id, last_event_id, replay)
+        """The events of a process, through every interruption; see :func:`follow`.
+
+        One that this client was told to make is waited for first.
+        """
+        self._engine.office.wait_begun(process_id)
+        yield from follow(self._engine.api, process_id, last_event_id, replay)
 
     def changes(
         self, workspace: str | None = None, last_event_id: str | None = None

@@ -95,6 +95,15 @@ class PostOffice:
             self._changed.wait_for(lambda: registered() is not None, timeout)
             return bool(registered())
 
+    def wait_begun(self, process_id: str) -> None:
+        """Wait until no creation of this process waits, nor its removal."""
+
+        def begun() -> bool:
+            return self._closed or not self._desk.outbox.begins_anew(f"process {process_id}")
+
+        with self._changed:
+            self._changed.wait_for(begun)
+
     def flush(self, timeout: float | None) -> bool:
         """Wait until everything is sent; offline not at all. Whether nothing waits."""
         with self._changed:

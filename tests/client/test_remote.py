@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,15 @@ def test_its_events_can_be_followed(client: ExtensionClient) -> None:
     assert [event.type for event in events] == ["chunk", "status", "done"]
     later = list(client.follow(process.id, events[0].last_event_id))
     assert later == events[1:]
+
+
+def test_what_is_followed_may_still_wait_to_be_made(client: ExtensionClient) -> None:
+    client.offline = True
+    name = client.submit({"promptPreview": "p"})
+    client.output(name, "one")
+    client.complete(name)
+    threading.Timer(0.1, lambda: setattr(client, "offline", False)).start()
+    assert [event.type for event in client.follow(name)][-2:] == ["status", "done"]
 
 
 def test_what_happens_to_all_processes_can_be_followed(
