@@ -53,7 +53,7 @@ def make(server: ScriptedServer, told: Told) -> Iterator[Make]:
     with ExitStack() as ending:
 
         def make(**options: Any) -> ExtensionClient:
-            options = {"timeout": (2, 0.5), **told.options, **options}
+            options = {"timeout": (5, 20), **told.options, **options}
             client = ExtensionClient(server.url, **options)
             ending.callback(client.close, 0)
             return client
@@ -224,8 +224,9 @@ def test_a_flood_is_cut_into_requests_of_a_bounded_size(
 @pytest.mark.parametrize("kind", ["truncate", "drop", "hang"])
 @pytest.mark.parametrize("where", ["POST /api/processes", "/output", "PATCH", "DELETE"])
 def test_a_lost_answer_loses_and_doubles_nothing(
-    server: ScriptedServer, client: ExtensionClient, told: Told, kind: str, where: str
+    server: ScriptedServer, make: Make, told: Told, kind: str, where: str
 ) -> None:
+    client = make(timeout=(2, 0.5))
     submit(client, "b")
     client.remove("b")
     server.fault(kind, only=where)
@@ -345,7 +346,7 @@ def test_of_501_with_500_allowed_the_oldest_is_dropped_and_reported(
 def test_what_is_on_its_way_is_never_the_one_dropped(
     server: ScriptedServer, make: Make, told: Told
 ) -> None:
-    client = make(max_queue=3, timeout=(2, 30))
+    client = make(max_queue=3)
     server.fault("hang", only="POST /api/processes")
     submit(client, "first")
     wait_until(lambda: server.seen)
@@ -391,6 +392,20 @@ def test_a_removed_process_takes_what_waits_for_it_along(
     assert client.flush(10)
     assert lines(server)[1:] == ["DELETE /api/processes/a"]
     assert not told.drops
+
+
+def test_a_process_that_the_server_may_know_is_removed_there(
+    server: ScriptedServer, make: Make
+) -> None:
+    submit(known := make(), "a")
+    assert known.flush(10)
+    client = make(offline=True)
+    submit(client, "a")
+    client.output("a", "x")
+    client.remove("a")
+    client.offline = False
+    assert client.flush(10)
+    assert lines(server)[1:] == ["DELETE /api/processes/a"]
 
 
 def test_a_cancel_is_told_before_the_removal(server: ScriptedServer, make: Make) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -25,7 +24,7 @@ def make(server: ScriptedServer) -> Iterator[Make]:
     with ExitStack() as ending:
 
         def make(seconds: float = 0.15, **options: Any) -> ExtensionClient:
-            client = ExtensionClient(server.url, timeout=(2, 0.5), **options)
+            client = ExtensionClient(server.url, timeout=(5, 20), **options)
             ending.callback(client.close, 0)
             client.submit({"id": "a", "promptPreview": "p", "leaseSeconds": seconds})
             assert client.flush(10)
@@ -55,7 +54,7 @@ def test_a_silent_client_sends_heartbeats_and_then_what_comes(
 def test_a_silent_process_is_heard_of_while_others_have_much_to_say(
     server: ScriptedServer, make: Make
 ) -> None:
-    client = make(0.3)
+    client = make(0.03)
     for number in range(400):
         client.submit({"id": f"p{number}", "promptPreview": "p"})
     wait_until(lambda: len(server.seen) > 350)
@@ -118,12 +117,10 @@ def test_a_server_that_is_away_is_tried_in_every_third_of_the_lease(
     server: ScriptedServer, make: Make
 ) -> None:
     make(0.6)
-    server.fault("answer", times=8, status=503, only="/heartbeat")
-    server.fault("answer", times=8, status=503, only="/health")
-    before = time.monotonic()
-    wait_until(lambda: not server.faults)
-    # 0.1, 0.2, 0.5, 1, 2 … would take longer.
-    assert time.monotonic() - before < 8
+    server.fault("answer", times=1000, status=503, only="/heartbeat")
+    server.fault("answer", times=1000, status=503, only="/health")
+    # After 0.1, 0.2, 0.5, 1, 2 … 30 s that many would take longer than the test may.
+    wait_until(lambda: len(server.requests("/health")) > 10, 30)
 
 
 def test_what_was_sent_is_heard(server: ScriptedServer, make: Make) -> None:

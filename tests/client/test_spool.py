@@ -39,7 +39,7 @@ def make(server: ScriptedServer, folder: Path, drops: list[Drop]) -> Iterator[Ma
     with ExitStack() as ending:
 
         def make(**options: Any) -> ExtensionClient:
-            options = {"timeout": (2, 0.5), "on_drop": drops.append, "spool": folder, **options}
+            options = {"timeout": (5, 20), "on_drop": drops.append, "spool": folder, **options}
             client = ExtensionClient(options.pop("url", server.url), **options)
             ending.callback(client.close, 0)
             return client
@@ -299,7 +299,7 @@ def test_no_kill_takes_what_a_call_has_returned_from(
         command = [sys.executable, "-c", REPORTING, server.url, str(folder), name]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
-            for _ in range(40 + 321 * number):
+            for _ in range(30 + 111 * number):
                 told[name] = int(child.stdout.readline())
             child.kill()
     if not reachable:
