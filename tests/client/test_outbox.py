@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_host.client.batch import MAX_BATCH
@@ -28,6 +28,8 @@ from pipeline_host.client.overflow import OverflowFile
 from pipeline_host.errors import Conflict
 from pipeline_host.transitions import patched
 from pipeline_host.wire import parse_patch, parse_process
+
+law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NAMES = st.sampled_from("ab")
 TEXTS = st.text(alphabet="xyz€", max_size=4)
@@ -94,6 +96,7 @@ def after(updates: list[Item], process: dict[str, Any]) -> Any:
 START = {"id": "a", "promptPreview": "p", "startTime": "2026-11-22T07:00:00.000Z"}
 
 
+@law
 @given(st.sampled_from(["queued", "running", "failed"]), st.lists(FIELDS, max_size=6))
 def test_merged_updates_do_what_they_did_one_by_one(
     status: str, changes: list[dict[str, Any]]
@@ -107,6 +110,7 @@ def test_merged_updates_do_what_they_did_one_by_one(
     assert after(sent(outbox), process) == after(updates, process)
 
 
+@law
 @given(st.lists(OUTPUTS, max_size=30))
 def test_merged_output_says_the_same_from_the_same_streams(items: list[Output]) -> None:
     outbox = Outbox()
@@ -118,6 +122,7 @@ def test_merged_output_says_the_same_from_the_same_streams(items: list[Output]) 
     assert len(merged_ones) == len({item.process_id for item in items})
 
 
+@law
 @given(st.lists(ITEMS, max_size=40), st.randoms(use_true_random=False))
 def test_nothing_is_lost_but_what_is_told_to_be(items: list[Item], chance: random.Random) -> None:
     outbox = Outbox(max_items=4)
@@ -153,6 +158,7 @@ def is_part(part: list[Any], whole: list[Any]) -> bool:
     return all(any(each == other for other in rest) for each in part)
 
 
+@law
 @given(ITEMS)
 def test_an_item_can_be_kept_on_disk(item: Item) -> None:
     assert from_json(to_json(item)) == item
@@ -232,7 +238,8 @@ def test_requests_have_a_sensible_size() -> None:
     assert max(sizes) <= MAX_BATCH
 
 
-@given(st.lists(st.integers(0, 3), max_size=80))
+@settings(law, max_examples=30)
+@given(st.lists(st.integers(0, 3), max_size=40))
 def test_what_memory_has_no_room_for_comes_out_in_order(steps: list[int]) -> None:
     outbox = Outbox(None, None, OverflowFile(), memory_limit=3000)
     text = "x" * (MAX_BATCH // 2)

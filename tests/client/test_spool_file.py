@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from pipeline_host.client.items import Create, Item, Output, Update
 from pipeline_host.client.spool_file import SpoolFile
 from pipeline_host.client.spool_log import Kept, header, pack, replay, torn, unpack
+
+law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SERVER = "http://127.0.0.1:4000"
 
@@ -24,6 +26,7 @@ ITEMS: st.SearchStrategy[Item] = st.one_of(
 )
 
 
+@law
 @given(st.lists(ITEMS, max_size=6), st.data())
 def test_a_file_that_was_cut_anywhere_has_all_whole_records(
     items: list[Item], data: st.DataObject
@@ -37,6 +40,7 @@ def test_a_file_that_was_cut_anywhere_has_all_whole_records(
     assert torn(cut, read[-1][1] if read else 0)
 
 
+@law
 @given(st.binary(max_size=40))
 def test_no_bytes_are_read_as_records_by_chance(data: bytes) -> None:
     for value, end in unpack(data):
@@ -53,7 +57,7 @@ def test_what_is_none_of_our_records_is_refused() -> None:
         raise AssertionError(record)
 
 
-@settings(max_examples=40, stateful_step_count=25, deadline=None)
+@settings(law, max_examples=40, stateful_step_count=25)
 class Files(RuleBasedStateMachine):
     """A file and a list of what it has to say, through kills and rewrites."""
 

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_host.client.told import Told
 from pipeline_host.client.values import plain
+
+law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
@@ -30,6 +32,7 @@ def applied(stored: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**stored, **changes, "metadata": merged}
 
 
+@law
 @given(st.lists(FIELDS, max_size=8))
 def test_what_is_left_out_makes_no_difference(updates: list[dict[str, Any]]) -> None:
     told = Told()
@@ -68,6 +71,7 @@ def test_only_so_many_are_remembered() -> None:
     assert told.changed("a", {"result": "r"}) == {"result": "r"}
 
 
+@law
 @given(VALUES)
 def test_a_copy_is_the_same_on_the_wire(value: Any) -> None:
     assert json.dumps(plain(value)) == json.dumps(value)
