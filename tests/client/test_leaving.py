@@ -1,12 +1,10 @@
-"""Clients in programs that end, fork, or are patched by gevent."""
+"""Clients in programs that end, or fork."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
-
-from pipeline_host.testing.waiting import wait_until
 
 from .scripted import ScriptedServer
 
@@ -69,23 +67,3 @@ def test_a_forked_child_begins_anew_and_leaves_the_parents_queue_to_it(
     assert (server.output("a"), server.output("child")) == (b"parent", b"x")
     assert len(server.requests("/output")) == 2
     assert list(tmp_path.iterdir()) == []
-
-
-def test_it_works_in_a_program_that_gevent_patched(server: ScriptedServer) -> None:
-    done = run(
-        "from gevent import monkey; monkey.patch_all()\n"
-        "import gevent, sys; from pipeline_host.client import ExtensionClient\n"
-        "client = ExtensionClient(sys.argv[1])\n"
-        "def report(name):\n"
-        "    client.submit({'id': name, 'promptPreview': 'p'})\n"
-        "    for number in range(50):\n"
-        "        client.output(name, f'{number} ')\n"
-        "        gevent.sleep(0)\n"
-        "    client.complete(name)\n"
-        "gevent.joinall([gevent.spawn(report, f'p{n}') for n in range(3)])\n"
-        "assert client.close(20)\n",
-        server.url,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    expected = "".join(f"{number} " for number in range(50)).encode()
-    wait_until(lambda: all(server.output(f"p{n}") == expected for n in range(3)))
