@@ -70,12 +70,13 @@ class Engine:
         self.api = ApiClient(options.server_url, options.timeout, options.headers)
         self.watches = Watches(self.api)
         self._on_terminal = options.on_terminal
+        self._overflow = OverflowFile()
         self._told = Told()
         self._told_lock = threading.Lock()
         on_connection = [self._connection_changed, options.on_connection_change]
         on_drop = [self._dropped, options.on_drop]
         self.desk = Desk(
-            _outbox(options.max_queue),
+            self._outbox(options.max_queue),
             Spool(options.spool, self.api.server_url),
             Teller(
                 [each for each in on_connection if each is not None],
@@ -109,6 +110,7 @@ class Engine:
         """End all of it."""
         self.office.close()
         self.watches.stop()
+        self._overflow.close()
         self._transport.close()
         self.api.close()
 
@@ -131,9 +133,8 @@ class Engine:
             with self._told_lock:
                 self._told.forget(drop.process_id)
 
-
-def _outbox(max_queue: int | None) -> Outbox:
-    """One with these limits, or one without, that moves to disk what memory has no room for."""
-    if max_queue is None:
-        return Outbox(None, None, OverflowFile())
-    return Outbox(max_queue, MAX_BYTES)
+    def _outbox(self, max_queue: int | None) -> Outbox:
+        """One with limits, or one without, that moves to disk what memory has no room for."""
+        if max_queue is None:
+            return Outbox(None, None, self._overflow)
+        return Outbox(max_queue, MAX_BYTES)

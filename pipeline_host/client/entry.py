@@ -77,6 +77,11 @@ class Entry:
         self.size = weight(one) + OVERHEAD
         return True
 
+    def freeze(self) -> None:
+        """It is about to be sent: have all of it in memory, and as it is."""
+        self.first = self.item
+        self.frozen = True
+
     def shelve(self, shelf: Shelf) -> bool:
         """Move its output out of memory; whether that was possible."""
         item = self.item

@@ -136,7 +136,7 @@ class Outbox:
             if entry.lane not in blocked and self._lanes[entry.lane][0] is entry:
                 if entry.shelved:
                     self.in_memory += entry.size
-                entry.frozen = True
+                entry.freeze()
                 return entry
         return None
 

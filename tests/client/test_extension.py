@@ -705,6 +705,20 @@ def test_memory_stays_bounded_without_a_limit_to_the_queue(
     assert not told.drops
 
 
+def test_memory_may_be_short_while_there_is_sending(
+    server: ScriptedServer, make: Make, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    monkeypatch.setattr("pipeline_host.client.outbox.MEMORY_LIMIT", 0)
+    client = make(max_queue=None)
+    submit(client, "a")
+    texts = [f"{number} {'x' * 150_000}" for number in range(100)]
+    for text in texts:
+        client.output("a", text)
+    assert client.flush(60)
+    assert server.output("a") == "".join(texts).encode()
+    assert not told.drops
+
+
 def test_calls_from_many_threads_keep_their_order(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
