@@ -81,6 +81,8 @@ class Spool:
             return
         try:
             with lock:
+                if any(entry.shelved for entry in outbox):
+                    return  # memory has no room for all of it
                 new = own.rewrite()
                 waiting = [(e.ticket, e.item, e.frozen, e.offset) for e in outbox if e.home is own]
             try:
