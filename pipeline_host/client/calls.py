@@ -42,18 +42,32 @@ def creation(process: Json, new_id: str, workspace: Json | None) -> Create:
     Raises:
         ValueError: it can't be told in JSON, or its id is none.
     """
-    fields = {"id": new_id, "status": "running", "startTime": now(), **plain(process)}
+    fields = {"id": new_id, "status": "running", "startTime": now(), **plain_fields(process)}
     name = process_name(fields["id"])
     return Create(name, _placed(fields, workspace), fresh=name == new_id)
+
+
+def plain_fields(fields: object) -> dict[str, Any]:
+    """A copy of fields of a process, as it will be on the wire.
+
+    Raises:
+        ValueError: it can't be told in JSON.
+    """
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"expected fields by their names, got {fields!r:.100}")
+    copy: dict[str, Any] = plain(fields)
+    return copy
 
 
 def writes(process_id: str, content: str, stream: str | None) -> Iterator[Output]:
     """What a text adds to a process's output, in pieces of a sensible size.
 
     Raises:
-        ValueError: the id is none.
+        ValueError: the id is none, or the content no text.
     """
     name = process_name(process_id)
+    if not isinstance(content, str):
+        raise ValueError(f"output has to be a text, got {content!r:.100}")
     source = {} if stream is None else {"stream": plain(stream)}
     for piece in pieces(clean(content)):
         yield Output(name, ({"content": piece, **source},))

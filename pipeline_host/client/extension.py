@@ -10,7 +10,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from pipeline_host.client.api import DEFAULT_URL, TIMEOUT
-from pipeline_host.client.calls import creation, process_name, workspace_record, writes
+from pipeline_host.client.calls import (
+    creation,
+    plain_fields,
+    process_name,
+    workspace_record,
+    writes,
+)
 from pipeline_host.client.engine import Engine, Options
 from pipeline_host.client.errors import ClientError
 from pipeline_host.client.ids import new_id
@@ -155,7 +161,7 @@ class ExtensionClient(Looking):
                 cancellation``; other fields of a process may be there and don't matter.
         """
         with self._guarded(process_id):
-            self._engine.update(process_name(process_id), plain(changes))
+            self._engine.update(process_name(process_id), plain_fields(changes))
 
     def output(self, process_id: str, content: str, stream: str | None = None) -> None:
         """Add to a process's output, which nobody else may do meanwhile.
