@@ -697,6 +697,7 @@ def test_another_program_on_that_port_gets_nothing(
     assert client.flush(20)
     assert list(server.processes) == ["a"]
     assert len(lines(server)) == 2
+    assert not server.faults
     assert not told.drops
 
 
