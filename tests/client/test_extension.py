@@ -503,6 +503,24 @@ def test_output_after_the_end_is_dropped_and_the_end_told_once(
     assert [type(drop.item) for drop in told.drops] == [Output, Output, Update]
 
 
+def test_what_is_told_of_the_next_process_of_an_ended_ones_id_arrives(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    submit(client, "a")
+    assert client.flush(10)
+    server.set_status("a", "failed")
+    client.output("a", "late")
+    wait_until(lambda: told.drops)
+    client.offline = True
+    client.remove("a")
+    submit(client, "a", fullPrompt="another")
+    client.output("a", "new")
+    client.offline = False
+    assert client.flush(10)
+    assert server.output("a") == b"new"
+    assert len(told.drops) == 1
+
+
 def test_a_cancel_of_a_cancelled_process_is_a_success(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
@@ -632,6 +650,22 @@ def test_a_server_that_comes_back_gets_everything_and_the_owner_is_told(
     assert server.output("a") == b"before meanwhile after"
 
 
+def test_an_absence_as_short_as_a_restart_is_not_told(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    def fail(times: int) -> None:
+        server.fault("drop", only="/output")
+        server.fault("answer", times=times, status=503, only="/health")
+        client.output("a", "x")
+        assert client.flush(20)
+        assert not server.faults
+
+    submit(client, "a")
+    for times in (2, 4, 2, 2):
+        fail(times)
+    assert told.connections == [True, False, True]
+
+
 def test_a_server_that_was_never_there_is_told_at_once(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
@@ -657,11 +691,13 @@ def test_only_a_healthy_server_is_sent_anything(
 def test_another_program_on_that_port_gets_nothing(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
-    server.fault("answer", times=2, status=200, body=b"<html>", only="POST")
-    server.fault("answer", times=2, status=404, body=b"<html>", only="/health")
+    server.fault("answer", status=200, body=b"<html>", only="POST")
+    server.fault("answer", times=3, status=404, body=b"<html>", only="/health")
     submit(client, "a")
     assert client.flush(20)
     assert list(server.processes) == ["a"]
+    assert len(lines(server)) == 2
+    assert not server.faults
     assert not told.drops
 
 

@@ -96,8 +96,8 @@ def after(updates: list[Item], process: dict[str, Any]) -> Any:
 START = {"id": "a", "promptPreview": "p", "startTime": "2026-11-22T07:00:00.000Z"}
 
 
-@law
-@given(st.sampled_from(["queued", "running", "failed"]), st.lists(FIELDS, max_size=6))
+@settings(law, max_examples=300)
+@given(st.sampled_from(["queued", "running", "failed"]), st.lists(FIELDS, min_size=2, max_size=6))
 def test_merged_updates_do_what_they_did_one_by_one(
     status: str, changes: list[dict[str, Any]]
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -57,6 +59,21 @@ def test_what_is_none_of_our_records_is_refused() -> None:
         raise AssertionError(record)
 
 
+def test_a_file_that_was_deleted_before_it_was_locked_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SpoolFile.create(tmp_path, SERVER)
+    lock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        file.close()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert SpoolFile.take_over(file.path, SERVER) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 @settings(law, max_examples=40, stateful_step_count=25)
 class Files(RuleBasedStateMachine):
     """A file and a list of what it has to say, through kills and rewrites."""
@@ -105,14 +122,15 @@ class Files(RuleBasedStateMachine):
         else:
             self.file.give_up(new)
 
-    @rule(torn=st.binary(max_size=7))
-    def kill(self, torn: bytes) -> None:
+    @rule(written=st.integers(0, 100))
+    def kill(self, written: int) -> None:
         path = self.file.path
         self.file.abandon()
         with path.open("ab") as out:
-            out.write(torn)
+            out.write(pack(["put", 1, "x" * 100])[:written])
         again = SpoolFile.take_over(path, SERVER)
         assert again is not None
+        assert list(path.parent.iterdir()) == [path]  # it doesn't count as damaged
         assert dict(again.waiting) == self.model
         self.file = again
 
