@@ -5,7 +5,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "any-machine")
 
 FLAGS = [
     "--no-sandbox",

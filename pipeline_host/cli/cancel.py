@@ -8,8 +8,12 @@ from typing import Any, Final
 
 import click
 
-from pipeline_host.cli.common import open_client, resolve, server_option, visible
-from pipeline_host.client import ApiClient, ClientError
+from pipeline_host.cli.common import open_client, resolve, server_option, stopping, visible
+from pipeline_host.client import ApiClient, ApiError, ClientError
+
+REQUESTED: Final = "requested"
+IGNORED: Final = "ignored"
+Process = Mapping[str, Any]
 
 POLL: Final = 0.2
 """How often it is looked whether a process has stopped, in seconds."""
@@ -30,44 +34,73 @@ POLL: Final = 0.2
 def cancel_command(server: str, wait: bool, timeout: float, ids: tuple[str, ...]) -> None:
     """Ask for each process to be stopped; ID may be the beginning or end of an id.
 
-    The exit code is 1 if one of them could not be cancelled, or did not stop in time.
+    The runner gets it at once: it ends the command and all that this started, kills what is left
+    after its grace time, and says whether they were terminated or killed, or had ended before
+    (ignored). The exit code is 1 if one of them could not be cancelled, or did not stop in time.
     """
     with open_client(server) as api:
-        results = [_cancel(api, text, timeout if wait else None) for text in ids]
-    if not all(results):
+        # All are asked before any is waited for.
+        results = [_cancel(api, text) for text in ids]
+        if wait:
+            end = time.monotonic() + timeout
+            results = [_stopped(api, each, end, timeout) for each in results]
+    if not all(each is not None and stopping(each) != IGNORED for each in results):
         raise click.exceptions.Exit(1)
 
 
-def _cancel(api: ApiClient, text: str, timeout: float | None) -> bool:
-    """Cancel one and tell what happened; whether all went well."""
+def _cancel(api: ApiClient, text: str) -> Process | None:
+    """Cancel one and tell what happened; the process, None where it can't be cancelled."""
     try:
-        process = api.cancel(resolve(api, text))
-        click.echo(f"{_name(process)}: cancelled")
-        return timeout is None or _stopped(api, process["id"], timeout)
+        process = _cancelled(api, resolve(api, text))
     except ClientError as error:
         click.echo(f"{visible(text)}: {visible(str(error))}", err=True)
     except click.ClickException as error:
         click.echo(error.message, err=True)
-    return False
+    else:
+        how_far = stopping(process)
+        _tell(process, "cancelled" if how_far is None else f"cancelled ({how_far})")
+        return process
+    return None
 
 
-def _stopped(api: ApiClient, process_id: str, timeout: float) -> bool:
-    end = time.monotonic() + timeout
-    while True:
-        process = api.get(process_id)
-        outcome = (process.get("cancellation") or {}).get("outcome")
-        if outcome is not None:
-            code = process.get("exitCode")
-            suffix = "" if code is None else f" (exit code {code})"
-            click.echo(f"{_name(process)}: {visible(str(outcome))}{suffix}")
-            return bool(outcome != "ignored")
-        if time.monotonic() >= end:
-            click.echo(
-                f"{_name(process)}: nobody said within {timeout:g} s that it stopped", err=True
-            )
-            return False
-        time.sleep(POLL)
+def _cancelled(api: ApiClient, process_id: str) -> Process:
+    """The process, which is cancelled now, or was before.
+
+    Raises:
+        ClientError: it can't be cancelled.
+    """
+    try:
+        return api.cancel(process_id)
+    except ApiError as error:
+        if error.terminal_status != "cancelled":
+            raise
+        return api.get(process_id)
 
 
-def _name(process: Mapping[str, Any]) -> str:
+def _stopped(api: ApiClient, process: Process | None, end: float, timeout: float) -> Process | None:
+    """The process once it has stopped; None where nobody says so before ``end``."""
+    if process is None or stopping(process) != REQUESTED:
+        return process
+    try:
+        while stopping(process) == REQUESTED and time.monotonic() < end:
+            time.sleep(POLL)
+            process = api.get(process["id"])
+    except ClientError as error:
+        click.echo(f"{_name(process)}: {visible(str(error))}", err=True)
+        return None
+    how_far = stopping(process)
+    if how_far == REQUESTED:
+        sentence = f"nobody said within {timeout:g} s that it stopped"
+        click.echo(f"{_name(process)}: {sentence}", err=True)
+        return None
+    code = process.get("exitCode")
+    _tell(process, str(how_far) + ("" if code is None else f" (exit code {code})"))
+    return process
+
+
+def _tell(process: Process, words: str) -> None:
+    click.echo(f"{_name(process)}: {visible(words)}")
+
+
+def _name(process: Process) -> str:
     return visible(f"{process['id']} ({process['promptPreview']})")

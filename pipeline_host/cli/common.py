@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import select
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -85,6 +85,15 @@ def _matching(api: ApiClient, text: str) -> Sequence[str]:
     return [each for each in ids if each.startswith(text) or each.endswith(text)]
 
 
+def stopping(process: Mapping[str, Any]) -> str | None:
+    """How far a cancelled process has been stopped; None where nobody cancelled it.
+
+    ``requested`` until whoever runs it says ``terminated``, ``killed`` or ``ignored``.
+    """
+    cancellation = process.get("cancellation")
+    return None if cancellation is None else str(cancellation.get("outcome", "requested"))
+
+
 def visible(text: str) -> str:
     r"""``text`` with escapes such as ``\x1b`` for what a terminal would obey or not show.
 
@@ -124,6 +133,13 @@ def _cells(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def tell(sentence: str) -> None:
+    """Say something beside a command's own output."""
+    # Whether anybody reads our stderr must make no difference to the command.
+    with suppress(OSError):
+        click.echo(f"pipeline-host: {sentence}", err=True)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline_host.cli.common import PROCESS_VARIABLE, URL_VARIABLE
-from pipeline_host.client import workspace_folder, workspace_id
+from pipeline_host.client import workspace_folder, workspace_identity
 from pipeline_host.client.batch import clean
 from pipeline_host.times import now
 
 GRACE_VARIABLE: Final = "PIPELINE_HOST_GRACE"
+SPOOL_VARIABLE: Final = "PIPELINE_HOST_SPOOL"
 PREVIEW_LENGTH: Final = 100
 INNER_GRACE: Final = 0.8
 """The part of our grace that a run within the command gets, to end its own command before us."""
@@ -33,6 +34,7 @@ class Job:
     process_id: str | None
     grace: float
     flush_timeout: float
+    spool: Path | None
     lease: float
 
     @property
@@ -44,13 +46,7 @@ class Job:
         return line if len(line) <= PREVIEW_LENGTH else line[: PREVIEW_LENGTH - 1] + "…"
 
     def workspace_record(self) -> dict[str, str]:
-        folder = self.workspace or workspace_folder(_here())
-        folder = Path(os.path.normpath(folder.absolute()))
-        return {
-            "id": workspace_id(folder),
-            "name": clean(folder.name or str(folder)),
-            "rootPath": clean(str(folder)),
-        }
+        return workspace_identity(self.workspace or workspace_folder(_here())).record()
 
     def process_record(self, workspace: Mapping[str, str]) -> dict[str, Any]:
         fields = {

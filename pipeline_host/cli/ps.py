@@ -17,6 +17,7 @@ from pipeline_host.cli.common import (
     open_client,
     padded,
     server_option,
+    stopping,
     visible,
     width,
 )
@@ -68,7 +69,8 @@ def ps_command(
     """Show the processes that have not ended, the newest first.
 
     A terminal shows as much as its width allows; elsewhere nothing is cut. The end of an id is
-    enough for the other commands.
+    enough for the other commands. A cancelled process is "requested" to stop until whoever runs
+    it says that it was terminated or killed, or had ended before (ignored).
     """
     wanted = statuses or (() if everything else [s for s in STATUSES if s not in TERMINAL])
     query = {
@@ -130,8 +132,14 @@ def _row(process: Process, now: int, narrow: bool) -> tuple[str, ...]:
     if narrow and len(name) > ID_END:
         name = name[-ID_END:]
     workspace = metadata.get("workspaceName") or metadata.get("workspaceId") or "-"
-    cells = (name, process["status"], _time(process, now), process["type"], workspace, preview)
+    cells = (name, _status(process), _time(process, now), process["type"], workspace, preview)
     return tuple(visible(str(cell)) for cell in cells)
+
+
+def _status(process: Process) -> str:
+    """Its status, and how far it has been stopped where somebody cancelled it."""
+    how_far = stopping(process)
+    return str(process["status"]) if how_far is None else f"{process['status']} ({how_far})"
 
 
 def _time(process: Process, now: int) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline_host.cli.common import PROCESS_VARIABLE, open_client, server_option
-from pipeline_host.cli.job import GRACE_VARIABLE, Job
+from pipeline_host.cli.common import PROCESS_VARIABLE, server_option
+from pipeline_host.cli.job import GRACE_VARIABLE, SPOOL_VARIABLE, Job
 from pipeline_host.cli.supervise import Run
 from pipeline_host.wire import MAX_LEASE, MIN_LEASE
 
@@ -54,6 +54,14 @@ def _lease(context: click.Context, option: click.Parameter, value: float) -> flo
     help="How long to wait at the end for a server that can't be reached.",
 )
 @click.option(
+    "--spool",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar=SPOOL_VARIABLE,
+    help="Keep in this folder what the server could not be told; the next run with it tells it. "
+    f"[env: {SPOOL_VARIABLE}]",
+)
+@click.option(
     "--lease",
     metavar="SECONDS",
     type=click.FloatRange(0, MAX_LEASE),
@@ -73,6 +81,7 @@ def run_command(
     process_id: str | None,
     grace: float,
     flush_timeout: float,
+    spool: Path | None,
     lease: float,
     command: tuple[str, ...],
 ) -> None:
@@ -94,7 +103,11 @@ def run_command(
         process_id=process_id,
         grace=grace,
         flush_timeout=flush_timeout,
+        spool=spool,
         lease=lease,
     )
-    with open_client(server) as api:
-        sys.exit(Run(job, api).execute())
+    try:
+        process = Run(job)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    sys.exit(process.execute())

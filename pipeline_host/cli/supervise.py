@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
-import click
-
-from pipeline_host.cli.common import visible, write_all
+from pipeline_host.cli.common import tell, visible
+from pipeline_host.cli.copying import Copier
 from pipeline_host.cli.job import Job
-from pipeline_host.client import ApiClient, ClientError, Reporter, follow
+from pipeline_host.client import Drop, ExtensionClient
+from pipeline_host.client.batch import clean
 from pipeline_host.client.command import Command, Control
+from pipeline_host.client.watch import REMOVED
 from pipeline_host.times import now
 
 REGISTRATION: Final = 2.0
@@ -25,71 +25,45 @@ REGISTRATION: Final = 2.0
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
-_STREAMS: Final = {"stdout": 1, "stderr": 2}
 _ASKING: Final = (signal.SIGINT, signal.SIGQUIT)
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Copier:
-    """Passes the command's output on, to our own and to the reporter, each stream by itself."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-        self._open = set(_STREAMS)
-        self._decoders = {
-            name: codecs.getincrementaldecoder("utf-8")("replace") for name in _STREAMS
-        }
-
-    def take(self, stream: str, data: bytes) -> bool:
-        """Take what was read; False where whoever read our own output has gone."""
-        text = self._decoders[stream].decode(data)
-        if text:
-            self._reporter.output(text, stream)
-        try:
-            if stream in self._open:
-                write_all(_STREAMS[stream], data)
-        except BrokenPipeError:
-            return False
-        except OSError as error:
-            self._open.discard(stream)
-            _tell(f"our own {stream} can't be written ({error.strerror}); it is still reported")
-        return True
-
-    def finish(self) -> None:
-        """Report what is left of a character that the command didn't finish."""
-        for stream, decoder in self._decoders.items():
-            if text := decoder.decode(b"", final=True):
-                self._reporter.output(text, stream)
-
-
 class Run:
-    """One command from its registration to the delivery of its end."""
+    """One command from its registration to the delivery of its end.
 
-    def __init__(self, job: Job, api: ApiClient) -> None:
+    Raises:
+        ValueError: the job's server is no URL.
+    """
+
+    def __init__(self, job: Job) -> None:
         self._job = job
-        self._api = api
         self._control = Control()
         self._signals: list[int] = []
         self._signal_time: str | None = None
         self._lock = threading.Lock()
         self._ended: str | None = None
-        self._over = self._delivering = self._warned = False
+        self._over = self._delivering = self._closing = self._warned = False
+        self._told: set[str] = set()
         workspace = job.workspace_record()
-        self._reporter = Reporter(
-            api,
-            job.process_record(workspace),
+        self._client = ExtensionClient(
+            job.server,
             workspace=workspace,
-            on_terminal=self._ended_on_server,
-            on_problem=self._problem,
+            max_queue=None,
+            spool=job.spool,
+            on_connection_change=self._connection_changed,
+            on_drop=self._dropped,
         )
+        self._client.register_workspace()
+        self._process_id = self._client.submit(job.process_record(workspace))
 
     def execute(self) -> int:
         """Run the command and report it; the exit code to end with."""
         with self._signal_handlers():
             threading.Thread(target=self._watch, name="cancel-watcher", daemon=True).start()
-            self._reporter.wait_attempted(REGISTRATION)
+            self._client.wait_attempted(self._process_id, REGISTRATION)
             code, error = self._run()
-            self._reporter.patch(self._ending(code, error))
+            self._report_end(code, error)
             self._deliver()
         return code
 
@@ -97,83 +71,95 @@ class Run:
         """Run the command; its exit code, and what is to be told as the error if it isn't 0."""
         if self._signals:
             return 128 + self._signals[0], None
-        copier = Copier(self._reporter)
-        environment = self._job.environment(self._reporter.process_id)
+        copier = Copier(partial(self._client.output, self._process_id))
+        environment = self._job.environment(self._process_id)
         try:
             command = Command(self._job.command, environment, copier.take, self._control)
         except OSError as error:
             sentence = f"{self._job.command[0]}: {error.strerror}"
-            _tell(visible(sentence))
+            tell(visible(sentence))
             return (NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE), sentence
         code = command.wait()
         copier.finish()
         return (128 - code if code < 0 else code), _error(code)
 
-    def _ending(self, code: int, error: str | None) -> dict[str, Any]:
-        """The changes that tell how the command ended."""
+    def _report_end(self, code: int, error: str | None) -> None:
         with self._lock:
             self._over = True
             cancelled = self._ended == "cancelled"
-        told: dict[str, Any] = {"exitCode": code}
         outcome = "killed" if self._control.killed else "terminated"
         if cancelled:
-            return told | {"cancellation": {"outcome": outcome}}
-        if self._signal_time:
+            told = {"exitCode": code, "cancellation": {"outcome": outcome}}
+            self._client.update(self._process_id, told)
+        elif self._signal_time:
             cancellation = {"requestedTime": self._signal_time, "outcome": outcome}
-            return told | {"status": "cancelled", "cancellation": cancellation}
-        if error is None:
-            return told | {"status": "completed"}
-        return told | {"status": "failed", "error": error}
+            self._complete("cancelled", exitCode=code, cancellation=cancellation)
+        elif error is None:
+            self._complete("completed", exitCode=code)
+        else:
+            self._complete("failed", exitCode=code, error=clean(error))
+
+    def _complete(self, status: str, **fields: Any) -> None:
+        self._client.complete(self._process_id, status, **fields)
 
     def _deliver(self) -> None:
         delivered = False
         try:
             self._delivering = True
-            delivered = self._reporter.close(self._job.flush_timeout)
+            delivered = self._client.flush(self._job.flush_timeout)
             self._delivering = False
         except _Impatient:
             self._delivering = False
-        if not delivered and not self._reporter.drained:
-            size = self._reporter.pending_bytes
+        if not delivered:
+            size = self._client.pending_output
             output = f"{size} bytes of output and " if size else ""
             name = visible(self._job.preview)
-            _tell(f"{self._job.server} was not told of {output}the end of {name}")
+            spool = self._job.spool
+            kept = "" if spool is None else f"; that is kept in {visible(str(spool))}"
+            tell(f"{self._job.server} was not told of {output}the end of {name}{kept}")
+        self._closing = True
+        self._client.close(timeout=0)
 
     def _watch(self) -> None:
-        """Follow the process on the server, to learn that somebody cancelled it there."""
-        self._reporter.wait_registered()
-        try:
-            for event in follow(self._api, self._reporter.process_id, replay=False):
-                if event.type == "status":
-                    told = json.loads(event.data)
-                    if not told.get("removed"):
-                        self._ended_on_server(told["status"], told.get("error"))
-        except ClientError as error:
-            self._problem(error)
+        """Have it told that the process has ended on the server, such as by a cancel.
 
-    def _ended_on_server(self, status: str, error: str | None = None) -> None:
-        with self._lock:
-            first = self._ended is None
-            self._ended = self._ended or status
-            over = self._over
-        if not first:
+        Not before the server knows the process: somebody else's may have its id.
+        """
+        if self._client.wait_registered(self._process_id):
+            self._client.watch(self._process_id, self._ended_on_server)
+
+    def _ended_on_server(self, status: str, error: str | None) -> None:
+        if status == REMOVED:
             return
-        if status != "cancelled":
-            if not over:
-                why = f" ({error})" if error else ""
-                sentence = f"on the server this process is {status} now{why}"
-                _tell(visible(f"{sentence}; its output isn't kept there"))
+        with self._lock:
+            self._ended = status
+            over = self._over
+        if status == "cancelled":
+            self._cancelled(over)
         elif not over:
+            why = f" ({error})" if error else ""
+            sentence = f"on the server this process is {status} now{why}"
+            tell(visible(f"{sentence}; its output isn't kept there"))
+
+    def _cancelled(self, over: bool) -> None:
+        if not over:
             self._control.terminate(self._job.grace)
         elif self._signal_time is None:
-            self._reporter.patch({"cancellation": {"outcome": "ignored"}})
+            outcome = {"cancellation": {"outcome": "ignored"}}
+            self._client.update(self._process_id, outcome)
 
-    def _problem(self, error: ClientError) -> None:
-        if not error.retryable:
-            _tell(visible(f"not reported: {error}"))
-        elif not self._warned:
+    def _dropped(self, drop: Drop) -> None:
+        """Say why something wasn't reported; each reason once, however much there was."""
+        expected = self._closing or self._ended is not None
+        if not expected and drop.reason not in self._told:
+            self._told.add(drop.reason)
+            tell(visible(f"not reported: {drop.reason}"))
+
+    def _connection_changed(self, connected: bool) -> None:
+        if not connected and not self._warned:
             self._warned = True
-            _tell(visible(f"{error}; the command runs all the same, reporting goes on trying"))
+            why = self._client.trouble or f"{self._job.server} can't be reached"
+            tell(visible(f"{why}; the command runs all the same, reporting goes on trying"))
 
     @contextmanager
     def _signal_handlers(self) -> Iterator[None]:
@@ -217,9 +203,3 @@ def _error(code: int) -> str | None:
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}" if code else None
-
-
-def _tell(sentence: str) -> None:
-    # Whether anybody reads our stderr must make no difference to the command.
-    with suppress(OSError):
-        click.echo(f"pipeline-host: {sentence}", err=True)

@@ -28,13 +28,19 @@ class ApiClient:
     Args:
         server_url: such as ``http://127.0.0.1:4000``.
         timeout: seconds to wait for the connection, and for each part of an answer.
+        headers: more headers for every request.
 
     Raises:
         ValueError: ``server_url`` is not an http or https URL.
     """
 
-    def __init__(self, server_url: str = DEFAULT_URL, timeout: Timeout = TIMEOUT) -> None:
-        self._transport = Transport(server_url, timeout)
+    def __init__(
+        self,
+        server_url: str = DEFAULT_URL,
+        timeout: Timeout = TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._transport = Transport(server_url, timeout, headers)
 
     @property
     def server_url(self) -> str:
@@ -151,13 +157,27 @@ class ApiClient:
 
         :func:`~pipeline_host.client.follow` reads it and connects anew where it breaks.
         """
+        query = {} if replay else {"replay": "false"}
+        return self._open_events(_path(process_id, "stream"), query, last_event_id)
+
+    def open_events(self, workspace: str | None = None, last_event_id: str | None = None) -> Answer:
+        """One connection of the stream of all changes of processes, or of one workspace's.
+
+        :func:`~pipeline_host.client.changes` reads it and connects anew where it breaks.
+        """
+        query = {} if workspace is None else {"workspace": workspace}
+        return self._open_events("/api/events", query, last_event_id)
+
+    def _open_events(
+        self, path: str, query: Mapping[str, str], last_event_id: str | None
+    ) -> Answer:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
         return self._transport.open(
             "GET",
-            _path(process_id, "stream"),
-            query=None if replay else {"replay": "false"},
+            path,
+            query=query,
             headers=headers,
             timeout=(self._transport.timeout[0], STREAM_SILENCE),
         )

@@ -8,7 +8,7 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -52,17 +52,24 @@ class Transport:
     Args:
         server_url: such as ``http://127.0.0.1:4000``; a path is put before every request's.
         timeout: see :data:`Timeout`.
+        headers: sent with every request, unless that has one of the same name.
 
     Raises:
         ValueError: ``server_url`` is not an absolute http or https URL.
     """
 
-    def __init__(self, server_url: str, timeout: Timeout) -> None:
+    def __init__(
+        self, server_url: str, timeout: Timeout, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.server_url = server_url.rstrip("/")
         self.timeout = timeout
         self._session = requests.Session()
         # A proxy can't reach a loopback address, and .netrc has nothing for a local server.
         self._session.trust_env = not _is_loopback(_host(server_url))
+        self._session.headers.update(headers or {})
+        if "Authorization" in self._session.headers:
+            # Else requests would put what .netrc has for this host in its place.
+            self._session.auth = _as_it_is
 
     def close(self) -> None:
         """Let go of the idle connections."""
@@ -80,10 +87,25 @@ class Transport:
         Raises:
             ClientError: see :mod:`pipeline_host.client.errors`.
         """
+        return self.exchange(method, path, body, query)[1]
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """The same, with the status before it.
+
+        Raises:
+            ClientError: see :mod:`pipeline_host.client.errors`.
+        """
         headers = {"Accept": JSON_TYPE} | ({} if body is None else {"Content-Type": JSON_TYPE})
         with self.open(method, path, body=body, query=query, headers=headers) as answer:
             content = answer.read()
-            return {} if answer.status == HTTPStatus.NO_CONTENT else answer.decoded(content)
+            empty = answer.status == HTTPStatus.NO_CONTENT
+            return answer.status, {} if empty else answer.decoded(content)
 
     def open(
         self,
@@ -138,6 +160,12 @@ class Answer(AbstractContextManager["Answer"]):
     ) -> None:
         self._response.close()
 
+    def abort(self) -> None:
+        """Let whoever reads it, in another thread, find that it ends here."""
+        # There is no connection any more, or nothing is read from it.
+        with suppress(ValueError, RuntimeError, OSError):
+            self._response.raw.shutdown()
+
     def parts(self) -> Iterator[bytes]:
         """The body in pieces, each as soon as it is here.
 
@@ -191,6 +219,10 @@ class Answer(AbstractContextManager["Answer"]):
             body,
             _seconds(self.headers.get("Retry-After")),
         )
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _object(content: bytes) -> dict[str, Any] | None:

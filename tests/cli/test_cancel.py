@@ -40,7 +40,7 @@ def name(api: ApiClient) -> str:
 def test_it_says_what_it_cancelled(api: ApiClient, name: str) -> None:
     done = run("cancel", "--server", api.server_url, name)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.decode() == f"{name} (do\\x1bit): cancelled\n"
+    assert done.stdout.decode() == f"{name} (do\\x1bit): cancelled (requested)\n"
     assert api.get(name)["status"] == "cancelled"
 
 
@@ -50,6 +50,27 @@ def test_what_has_ended_cannot_be_cancelled(api: ApiClient, name: str) -> None:
     assert done.returncode == 1
     sentence = f"{name}: Process is already in terminal state: completed\n"
     assert done.stderr.decode() == sentence
+
+
+@pytest.mark.parametrize("outcome", ["terminated", "killed", "ignored"])
+def test_what_was_cancelled_before_is_told_with_what_became_of_it(
+    api: ApiClient, name: str, outcome: str
+) -> None:
+    api.cancel(name)
+    again = run("cancel", "--server", api.server_url, name)
+    assert again.returncode == 0
+    assert again.stdout.decode().endswith(": cancelled (requested)\n")
+    api.patch(name, {"cancellation": {"outcome": outcome}})
+    done = run("cancel", "--server", api.server_url, "--wait", name)
+    assert done.returncode == (outcome == "ignored")
+    assert done.stdout.decode().endswith(f": cancelled ({outcome})\n")
+
+
+def test_one_that_only_has_the_status_was_not_asked_to_stop(api: ApiClient, name: str) -> None:
+    api.patch(name, {"status": "cancelled"})
+    done = run("cancel", "--server", api.server_url, "--wait", name)
+    assert done.returncode == 0
+    assert done.stdout.decode() == f"{name} (do\\x1bit): cancelled\n"
 
 
 def test_each_is_cancelled_whatever_becomes_of_the_others(api: ApiClient, name: str) -> None:
@@ -86,6 +107,34 @@ def test_it_can_wait_until_the_command_has_stopped(
         popen.communicate(timeout=30)
     assert done.returncode == 0
     assert done.stdout.decode().splitlines()[1].endswith(f": {outcome}")
+
+
+def test_a_cancel_that_comes_after_the_command_was_ignored(api: ApiClient, name: str) -> None:
+    with start("cancel", "--server", api.server_url, "--wait", name) as popen:
+        assert popen.stdout is not None
+        assert popen.stdout.readline().endswith(b": cancelled (requested)\n")
+        api.patch(name, {"cancellation": {"outcome": "ignored"}})
+        told, _ = popen.communicate(timeout=30)
+    assert popen.returncode == 1
+    assert told.decode() == f"{name} (do\\x1bit): ignored\n"
+
+
+def test_all_are_asked_before_any_is_waited_for(api: ApiClient, name: str) -> None:
+    other = f"{name}-too"
+    given = {"promptPreview": "another", "status": "running", "startTime": START}
+    api.create({"id": other, **given})
+    with start("cancel", "--server", api.server_url, "--wait", name, other) as popen:
+        wait_until(lambda: api.get(other)["status"] == "cancelled")
+        for each in (other, name):
+            api.patch(each, {"exitCode": 143, "cancellation": {"outcome": "terminated"}})
+        told, _ = popen.communicate(timeout=30)
+    assert popen.returncode == 0
+    assert told.decode().splitlines() == [
+        f"{name} (do\\x1bit): cancelled (requested)",
+        f"{other} (another): cancelled (requested)",
+        f"{name} (do\\x1bit): terminated (exit code 143)",
+        f"{other} (another): terminated (exit code 143)",
+    ]
 
 
 def test_it_does_not_wait_for_ever(api: ApiClient, name: str) -> None:

@@ -125,6 +125,15 @@ def test_times_types_and_workspaces() -> None:
     ]
 
 
+def test_a_cancelled_process_shows_whether_it_has_stopped() -> None:
+    when = {"requestedTime": START}
+    asked = process("a", "cancelled", endTime=START, cancellation=when)
+    killed = process("b", "cancelled", endTime=START, cancellation=when | {"outcome": "killed"})
+    patched = process("c", "cancelled", endTime=START)
+    cells = [line[4:27].rstrip() for line in shown(asked, killed, patched)[1:]]
+    assert cells == ["cancelled (requested)", "cancelled (killed)", "cancelled"]
+
+
 def test_a_narrow_terminal_shows_the_end_of_long_ids_and_clips_lines() -> None:
     line = shown(process(UUID, promptPreview="x" * 100), columns=70)[1]
     assert line.startswith(f"{UUID[-12:]}  running")

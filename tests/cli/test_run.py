@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_host.client import ApiClient, ApiError, ClientError
+from pipeline_host.client import ApiClient, ApiError, ClientError, workspace_identity
 from pipeline_host.testing.server import LiveServer, free_port
 from pipeline_host.testing.waiting import wait_until
 
@@ -194,7 +194,7 @@ def test_a_process_tells_what_it_is_and_where(api: ApiClient, name: str, tmp_pat
     assert process["promptPreview"].endswith("…")
     assert process["workingDirectory"] == str(folder)
     assert process["metadata"] == {"workspaceId": workspace, "workspaceName": tmp_path.name}
-    assert {"id": workspace, "name": tmp_path.name, "rootPath": str(tmp_path)} in api.workspaces()
+    assert workspace_identity(tmp_path).record() in api.workspaces()
 
 
 def test_a_process_can_be_called_and_placed_otherwise(
@@ -232,7 +232,7 @@ def test_a_cancel_on_the_server_ends_the_command_within_a_second(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     wrapped = wrap(*python(SLEEP))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     before = time.monotonic()
     api.cancel(name)
     assert wrapped.end()[0] == 143
@@ -246,7 +246,7 @@ def test_a_command_that_ignores_the_cancel_is_killed(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     wrapped = wrap("--grace", "0.3", *python(STUBBORN + SLEEP))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     api.cancel(name)
     assert wrapped.end()[0] == 137
     process = api.get(name)
@@ -282,15 +282,38 @@ def test_a_cancel_is_obeyed_when_the_server_was_away_meanwhile(
         assert wrapped.end()[0] == 143
 
 
+def test_a_cancel_that_comes_after_the_commands_end_was_ignored(
+    live_server: Callable[..., LiveServer], name: str, wrap: Callable[..., Wrapped]
+) -> None:
+    server = live_server()
+    program = "import os; print(os.getpid()); input(); print('the end')"
+    with ApiClient(server.url) as api:
+        wrapped = wrap(*python(program), other=api, stdin=subprocess.PIPE)
+        wrapped.wait_for_output(b"\n")
+        child = int(api.output(name))
+        server.stop()
+        assert wrapped.popen.stdin is not None
+        wrapped.popen.stdin.write(b"go\n")
+        wait_until(lambda: not alive(child))
+        wrapped.popen.send_signal(signal.SIGSTOP)
+        server.start()
+        api.cancel(name)
+        wrapped.popen.send_signal(signal.SIGCONT)
+        assert wrapped.end()[0] == 0
+        process = api.get(name)
+        assert (process["status"], process["exitCode"]) == ("cancelled", 0)
+        assert process["cancellation"]["outcome"] == "ignored"
+
+
 def test_ctrl_c_goes_to_the_command_and_cancels(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     program = (
-        "import time\nprint('ready')\ntry: time.sleep(60)\n"
+        "import time\ntry: print('ready'); time.sleep(60)\n"
         "except KeyboardInterrupt: print('cleaning up'); raise SystemExit(4)"
     )
     wrapped = wrap(*python(program))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGINT)
     code, out, err = wrapped.end()
     assert (code, out, err) == (4, b"ready\ncleaning up\n", b"")
@@ -306,7 +329,7 @@ def test_a_second_ctrl_c_kills(api: ApiClient, name: str, wrap: Callable[..., Wr
         "while True: time.sleep(1)"
     )
     wrapped = wrap(*python(counting))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGINT)
     wrapped.wait_for_output(b"again?")
     wrapped.popen.send_signal(signal.SIGINT)
@@ -327,7 +350,7 @@ def test_sigterm_to_run_ends_the_command(
     outcome: str,
 ) -> None:
     wrapped = wrap("--grace", "0.3", *python(program))
-    wrapped.wait_for_output(b"ready")
+    wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGTERM)
     assert wrapped.end()[0] == code
     process = api.get(name)
@@ -398,6 +421,25 @@ def test_a_server_that_comes_later_gets_everything(
     with ApiClient(server.url) as api:
         assert api.output(name) == b"hello\n"
         assert api.get(name)["status"] == "completed"
+
+
+def test_what_a_server_was_not_told_is_kept_in_the_spool_for_the_next_run(
+    live_server: Callable[..., LiveServer], name: str, tmp_path: Path
+) -> None:
+    server = live_server()
+    server.stop()
+    spool = tmp_path / "spool"
+    options = ["--server", server.url, "--spool", str(spool)]
+    program = "print('日本' * 100_000); raise SystemExit(5)"
+    done = run("run", *options, "--id", name, "--flush-timeout", "0.1", *python(program))
+    assert done.returncode == 5
+    assert done.stderr.decode().endswith(f"; that is kept in {spool}\n")
+    server.start()
+    assert run("run", *options, "true").stderr == b""
+    with ApiClient(server.url) as api:
+        assert api.output(name) == done.stdout
+        assert (api.get(name)["status"], api.get(name)["exitCode"]) == ("failed", 5)
+    assert list(spool.iterdir()) == []
 
 
 def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(

@@ -144,18 +144,26 @@ class ScriptedServer:
             return 409, {"error": _terminal(stored)}
         return 200, {"process": stored.process}
 
+    def cancel(self, stored: Stored) -> tuple[int, Any]:
+        if stored.ended:
+            return 409, {"error": _terminal(stored)}
+        stored.process["status"] = "cancelled"
+        return 200, {"process": stored.process}
+
     def append(self, stored: Stored, body: dict[str, Any]) -> tuple[int, Any]:
         length = len(stored.output)
         content = "".join(chunk["content"] for chunk in body["chunks"]).encode()
         offset = body.get("offset", length)
         if offset > length:
             return 409, {"error": f"offset: expected {length}", "offset": length}
-        repeat = offset < length
-        assert not repeat or offset + len(content) <= length, "repeats come whole or not at all"
-        if not repeat and stored.ended:
+        known = stored.output[offset : offset + len(content)]
+        assert content.startswith(known), "a repeat is the same again"
+        if len(known) < len(content) and stored.ended:
             return 409, {"error": _terminal(stored)}
-        if not repeat:
+        if not known:
             stored.chunks.extend(body["chunks"])
+        elif len(known) < len(content):
+            stored.chunks.append({"content": content[len(known) :].decode()})
         return 200, {"offset": len(stored.output)}
 
 
@@ -204,6 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._handle()
 
+    def do_DELETE(self) -> None:
+        self._handle()
+
     def _handle(self) -> None:
         scripted = self.server.scripted
         length = int(self.headers.get("Content-Length", 0))
@@ -228,14 +239,21 @@ class _Handler(BaseHTTPRequestHandler):
             case ["POST", "workspaces"]:
                 scripted.workspaces[body["id"]] = body
                 return 201, body
+            case ["GET", "health"]:
+                return 200, {"status": "ok", "uptime": 1, "processCount": len(scripted.processes)}
             case ["POST", "processes"]:
                 return scripted.create(body)
+            case ["DELETE", "processes", name] if unquote(name) in scripted.processes:
+                del scripted.processes[unquote(name)]
+                return 204, None
             case [method, "processes", name, *rest] if unquote(name) in scripted.processes:
                 stored = scripted.processes[unquote(name)]
                 if method == "GET":
                     return 200, {"process": stored.process}
                 if rest == ["heartbeat"]:
                     return scripted.heartbeat(stored)
+                if rest == ["cancel"]:
+                    return scripted.cancel(stored)
                 return scripted.append(stored, body) if rest else scripted.change(stored, body)
         return 404, {"error": "Process not found"}
 
@@ -258,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[:cut])
+        self.wfile.write(b"" if status == 204 else content[:cut])
 
     def _stream(self) -> None:
         """Chunks so far, then more as they come; an id is the number of chunks seen."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
@@ -185,3 +187,21 @@ def test_nothing_is_sent_that_is_no_json(server: ScriptedServer, api: ApiClient)
         with pytest.raises(ValueError):  # noqa: PT011 (json's and the codec's own)
             api.create({"x": value})
     assert server.seen == []
+
+
+def test_headers_of_its_own_go_with_every_request_and_nothing_takes_their_place(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    # Not a loopback address by its looks, so that the environment counts.
+    monkeypatch.setattr("pipeline_host.client.transport._is_loopback", lambda host: False)
+    headers = {"Authorization": "Bearer abc", "X-Workspace-Id": "w"}
+    with ApiClient(server.url, headers=headers) as client:
+        with suppress(ApiError):
+            client.get("nobody")
+        with suppress(ApiError):
+            client.open_events()
+    assert [seen.headers["Authorization"] for seen in server.seen] == ["Bearer abc"] * 2
+    assert [seen.headers["X-Workspace-Id"] for seen in server.seen] == ["w"] * 2

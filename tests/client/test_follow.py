@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline_host.client import ApiClient, ApiError, Event, follow
+from pipeline_host.client.follow import Interrupt
 from pipeline_host.testing.waiting import wait_until
 
 from .scripted import ScriptedServer
@@ -131,10 +132,30 @@ def test_a_server_in_trouble_is_tried_again(server: ScriptedServer, running: Api
     assert [event.type for event in follow(running, "a")] == ["status", "done"]
 
 
-def test_it_stops_when_told_to(server: ScriptedServer, running: ApiClient) -> None:
-    stop = threading.Event()
-    following = Following(follow(running, "a", stop=stop))
+def test_it_ends_at_once_when_it_is_told_to(server: ScriptedServer, running: ApiClient) -> None:
+    interrupt = Interrupt()
+    write(running, "one")
+    following = Following(follow(running, "a", interrupt=interrupt))
+    wait_until(lambda: following.events)
+    interrupt.stop()
+    assert contents(following.join()) == ["one"]
+    assert len(server.requests("/stream")) == 1
+
+
+def test_it_makes_no_connection_once_it_is_to_end(server: ScriptedServer, api: ApiClient) -> None:
+    interrupt = Interrupt()
+    interrupt.stop()
+    assert list(follow(api, "a", interrupt=interrupt)) == []
+    assert server.seen == []
+
+
+def test_a_pause_is_cut_short_for_who_knows_that_the_server_is_back(
+    server: ScriptedServer, running: ApiClient
+) -> None:
+    interrupt = Interrupt()
+    server.fault("answer", times=1, status=503, headers={"Retry-After": "3000"})
+    following = Following(follow(running, "a", interrupt=interrupt))
     wait_until(lambda: server.requests("/stream"))
-    stop.set()
-    server.cut_streams()
-    assert following.join() == []
+    server.set_status("a", "completed")
+    interrupt.hurry()
+    assert [event.type for event in following.join()] == ["status", "done"]

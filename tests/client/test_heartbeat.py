@@ -1,155 +1,162 @@
-"""A reporter that has a lease is heard from in time, with or without anything to say."""
+"""A process that has a lease is heard of in time, with or without anything to say of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import pytest
 
-from pipeline_host.client import ApiClient, ClientError, Reporter
-from pipeline_host.client.sender import Sender
+from pipeline_host.client import Drop, ExtensionClient
+from pipeline_host.client.known import Known, KnownProcesses, beat
 from pipeline_host.testing.waiting import wait_until
 
 from .scripted import ScriptedServer
 
-Make = Callable[..., Reporter]
-MakeProcess = Callable[..., dict[str, Any]]
+Make = Callable[..., ExtensionClient]
 
 
 @pytest.fixture
-def report(api: ApiClient, process: MakeProcess) -> Iterator[Make]:
-    """Starts a reporter with a lease, which may be shorter than real servers give; ends them."""
+def make(server: ScriptedServer) -> Iterator[Make]:
+    """Makes a client that has submitted a process with a lease, which may be shorter than real
+    servers give."""
     with ExitStack() as ending:
 
-        def make(seconds: float = 0.15, **options: Any) -> Reporter:
-            reporter = Reporter(api, process(id="a") | {"leaseSeconds": seconds}, **options)
-            ending.callback(reporter.close, 0)
-            return reporter
+        def make(seconds: float = 0.15, **options: Any) -> ExtensionClient:
+            client = ExtensionClient(server.url, timeout=(5, 20), **options)
+            ending.callback(client.close, 0)
+            client.submit({"id": "a", "promptPreview": "p", "leaseSeconds": seconds})
+            assert client.flush(10)
+            return client
 
         yield make
-
-
-class Conversation:
-    """A sender that waits for nothing; what it would have waited for, and was told."""
-
-    def __init__(self, api: ApiClient) -> None:
-        self.pauses: list[float] = []
-        self.ends: list[str] = []
-        self.problems: list[ClientError] = []
-        self.sender = Sender(
-            api,
-            "a",
-            pause=self._pause,
-            on_terminal=self.ends.append,
-            on_problem=self.problems.append,
-        )
-
-    def _pause(self, seconds: float, *, asked: bool) -> None:
-        self.pauses.append(seconds)
-
-    def left(self) -> float:
-        """Seconds until a heartbeat is due, which one must be."""
-        left = self.sender.silence_left()
-        assert left is not None
-        return left
-
-
-@pytest.fixture
-def talk(api: ApiClient, server: ScriptedServer) -> Conversation:
-    return Conversation(api)
 
 
 def heartbeats(server: ScriptedServer) -> int:
     return len(server.requests("/heartbeat"))
 
 
-def test_a_silent_reporter_sends_heartbeats_and_then_what_comes(
-    server: ScriptedServer, report: Make
+def test_a_silent_client_sends_heartbeats_and_then_what_comes(
+    server: ScriptedServer, make: Make
 ) -> None:
-    reporter = report()
+    client = make()
     wait_until(lambda: heartbeats(server) >= 3)
-    reporter.output("x")
+    client.output("a", "x")
     before = heartbeats(server)
     wait_until(lambda: heartbeats(server) > before)
-    reporter.patch({"status": "completed"})
-    assert reporter.close(10)
+    client.complete("a")
+    assert client.flush(10)
     assert server.output("a") == b"x"
     assert server.processes["a"].process["status"] == "completed"
 
 
-def test_whoever_ended_it_the_first_heartbeat_after_that_tells_it_and_is_the_last(
-    server: ScriptedServer, report: Make
+def test_a_silent_process_is_heard_of_while_others_have_much_to_say(
+    server: ScriptedServer, make: Make
 ) -> None:
-    ends: list[str] = []
-    problems: list[ClientError] = []
-    reporter = report(on_terminal=ends.append, on_problem=problems.append)
+    client = make(0.03)
+    for number in range(400):
+        client.submit({"id": f"p{number}", "promptPreview": "p"})
+    wait_until(lambda: len(server.seen) > 350)
+    assert client.flush(30)
+    beats = [n for n, seen in enumerate(server.seen) if seen.target.endswith("/a/heartbeat")]
+    assert len([n for n in beats if n < 350]) >= 1
+
+
+@pytest.mark.parametrize("end", ["complete", "remove"])
+def test_after_the_end_there_are_none(server: ScriptedServer, make: Make, end: str) -> None:
+    client = make()
+    wait_until(lambda: heartbeats(server) >= 1)
+    getattr(client, end)("a")
+    assert client.flush(10)
+    counted = heartbeats(server)
+    client.submit({"id": "b", "promptPreview": "p", "leaseSeconds": 0.1})
+    wait_until(lambda: heartbeats(server) >= counted + 4)
+    assert {seen.target.split("/")[3] for seen in server.requests("/heartbeat")[counted:]} == {"b"}
+
+
+def test_whoever_ended_it_the_first_heartbeat_after_that_tells_it_and_is_the_last(
+    server: ScriptedServer, make: Make
+) -> None:
+    ends: list[tuple[str, str]] = []
+    drops: list[Drop] = []
+    client = make(on_terminal=lambda *end: ends.append(end), on_drop=drops.append)
     wait_until(lambda: heartbeats(server) >= 1)
     server.set_status("a", "failed")
     wait_until(lambda: ends)
-    assert reporter.terminal_status == "failed"
     counted = heartbeats(server)
-    reporter.patch({"exitCode": 0})
-    assert reporter.close(10)
-    assert (ends, problems, heartbeats(server)) == (["failed"], [], counted)
+    client.update("a", {"exitCode": 0})
+    assert client.flush(10)
+    assert (ends, drops, heartbeats(server)) == ([("a", "failed")], [], counted)
 
 
-@pytest.mark.parametrize("told", [{}, {"leaseSeconds": 0.1}])
-def test_where_the_server_gave_no_lease_there_are_no_heartbeats(
-    server: ScriptedServer, talk: Conversation, process: MakeProcess, told: dict[str, Any]
-) -> None:
-    server.fault("answer", status=201, body=b'{"id": "a"}', only="POST /api/processes")
-    talk.sender.register(process(id="a") | told, None)
-    assert talk.sender.registered
-    assert talk.sender.silence_left() is None
-
-
-def lower_than(talk: Conversation, seconds: float) -> bool:
-    return talk.left() < seconds
-
-
-def test_whatever_is_sent_is_heard(talk: Conversation, process: MakeProcess) -> None:
-    talk.sender.register(process(id="a") | {"leaseSeconds": 3600}, None)
-    sends: list[Callable[[], None]] = [
-        lambda: talk.sender.output([{"content": "x"}]),
-        lambda: talk.sender.patch({"result": "r"}),
-        talk.sender.heartbeat,
-    ]
-    for send in sends:
-        before = talk.left()
-        assert 1100 < before <= 1200
-        wait_until(partial(lower_than, talk, before - 0.01))
-        at_last = talk.left()
-        send()
-        assert talk.left() > at_last
-
-
-def test_one_that_was_removed_is_told_once(
-    server: ScriptedServer, talk: Conversation, process: MakeProcess
-) -> None:
-    talk.sender.register(process(id="a") | {"leaseSeconds": 3600}, None)
+def test_of_one_that_was_removed_nothing_more_is_sent(server: ScriptedServer, make: Make) -> None:
+    drops: list[Drop] = []
+    client = make(on_drop=drops.append)
     server.processes.clear()
-    talk.sender.heartbeat()
-    assert [str(problem) for problem in talk.problems] == ["Process not found"]
-    assert talk.sender.silence_left() is None
+    wait_until(lambda: heartbeats(server) >= 1)
+    client.output("a", "x")
+    wait_until(lambda: drops)
+    assert [drop.reason for drop in drops] == ["Process not found"]
+    assert not server.requests("/output")
+
+
+def test_offline_there_are_none(server: ScriptedServer, make: Make) -> None:
+    client = make(0.3)
+    client.offline = True
+    client.flush()
+    counted = heartbeats(server)
+    other = ExtensionClient(server.url)
+    other.submit({"id": "b", "promptPreview": "p", "leaseSeconds": 0.1})
+    wait_until(lambda: heartbeats(server) >= counted + 10)
+    other.close()
+    assert "/api/processes/a/heartbeat" not in [s.target for s in server.seen[counted + 2 :]]
 
 
 def test_a_server_that_is_away_is_tried_in_every_third_of_the_lease(
-    server: ScriptedServer, talk: Conversation, process: MakeProcess
+    server: ScriptedServer, make: Make
 ) -> None:
-    talk.sender.register(process(id="a") | {"leaseSeconds": 6}, None)
-    server.fault("answer", times=12, status=503)
-    talk.sender.heartbeat()
-    assert len(talk.pauses) == 12
-    assert max(talk.pauses) == 2
+    make(0.6)
+    server.fault("answer", times=1000, status=503, only="/heartbeat")
+    server.fault("answer", times=1000, status=503, only="/health")
+    # After 0.1, 0.2, 0.5, 1, 2 … 30 s that many would take longer than the test may.
+    wait_until(lambda: len(server.requests("/health")) > 10, 30)
 
 
-def test_a_server_that_asks_to_be_left_alone_is(
-    server: ScriptedServer, talk: Conversation, process: MakeProcess
-) -> None:
-    talk.sender.register(process(id="a") | {"leaseSeconds": 6}, None)
-    server.fault("answer", status=503, headers={"Retry-After": "5"})
-    talk.sender.heartbeat()
-    assert talk.pauses == [5.0]
+def test_what_was_sent_is_heard(server: ScriptedServer, make: Make) -> None:
+    client = make(3600)
+    known = client._engine.desk.known["a"]
+    calls: list[Callable[[], None]] = [
+        lambda: client.output("a", "x"),
+        lambda: client.update("a", {"result": "r"}),
+    ]
+    for call in calls:
+        before = known.beat_at
+        call()
+        assert client.flush(10)
+        assert known.beat_at is not None
+        assert before is not None
+        assert known.beat_at > before
+
+
+def test_a_heartbeat_is_due_when_a_third_of_the_lease_has_passed() -> None:
+    assert Known(beat=beat({"lease": {"seconds": 30}}), heard=100).beat_at == 110
+    assert Known(beat=10, ended="failed").beat_at is None
+    assert Known(beat=10, refused="no").beat_at is None
+
+
+@pytest.mark.parametrize(
+    "process", [{}, {"lease": None}, {"lease": {}}, {"lease": {"seconds": ""}}]
+)
+def test_where_the_server_gave_no_lease_there_are_no_heartbeats(process: dict[str, Any]) -> None:
+    known = KnownProcesses()
+    known.granted("a", process)
+    assert not known.leased
+
+
+def test_only_so_many_processes_are_remembered_but_all_that_have_a_lease() -> None:
+    known = KnownProcesses(most=2)
+    known.granted("leased", {"lease": {"seconds": 3}})
+    for name in "abc":
+        known[name].offset = 1
+    assert (known["a"].offset, known["c"].offset, known["leased"].beat) == (None, 1, 1)

@@ -27,6 +27,7 @@ class Counted:
         self.host = self._app.host
         assert not len(self.host.delivery)
         self.close = self._app.close
+        self._others = len(self.host.draining._callbacks)
         (self._resource,) = (
             route.resource
             for route in self.host.routes
@@ -41,7 +42,7 @@ class Counted:
             "pid": os.getpid(),
             "channels": len(self._resource._channels),
             "watches": self.host.store.feed.watching,
-            "draining": len(self.host.draining._callbacks) - 1,  # without the delivery
+            "draining": len(self.host.draining._callbacks) - self._others,
             "streams": sum(isinstance(thing, EventStream) for thing in gc.get_objects())
             + len(self.host.delivery),
         }

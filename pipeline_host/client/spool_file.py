@@ -1,0 +1,288 @@
+"""One file of the queue on disk; its format is in :mod:`pipeline_host.client.spool_log`."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pipeline_host.client.items import Item, to_json
+from pipeline_host.client.spool_log import Kept, header, is_for, pack, replay, torn, unpack
+
+SUFFIX: Final = ".spool"
+_NEW: Final = ".new"
+WORTHWHILE: Final = 1024 * 1024
+"""A file of fewer bytes isn't written anew."""
+
+log = logging.getLogger("pipeline_host.client")
+
+
+class SpoolFile:
+    """One file, locked, whose records may be added to. Not safe to use from several threads.
+
+    Attributes:
+        path: where it is.
+        waiting: what waited in it when it was taken over, by ticket.
+    """
+
+    def __init__(self, path: Path, server: str, descriptor: int, end: int) -> None:
+        self.path = path
+        self._server = server
+        self.waiting: Mapping[int, Kept] = {}
+        self._descriptor = descriptor
+        self._end = end
+        self._head = end
+        self._next = 1
+        self._sizes: dict[int, int] = {}
+        self._rewriting = False
+        self._told = False
+
+    @classmethod
+    def create(cls, folder: Path, server: str) -> Self:
+        """A new file in ``folder``, which is made if it isn't there.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = _locked_new(folder)
+        path = Path(name).with_suffix(SUFFIX)
+        first = header(server)
+        os.write(descriptor, first)
+        Path(name).rename(path)
+        return cls(path, server, descriptor, len(first))
+
+    @classmethod
+    def take_over(cls, path: Path, server: str) -> Self | None:
+        """The file of a client that has gone; None where it hasn't, or the file isn't ours to send.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            taken = _lock(descriptor) and cls._read(path, descriptor, server)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if not taken:
+            os.close(descriptor)
+            return None
+        return taken
+
+    @classmethod
+    def _read(cls, path: Path, descriptor: int, server: str) -> Self | None:
+        data = _content(descriptor)
+        records = unpack(data)
+        first, end = next(records, (None, 0))
+        if not is_for(first, server):
+            return None
+        file = cls(path, server, descriptor, end)
+        try:
+            file.waiting, end = replay(records, end)
+            whole = torn(data, end)
+        except ValueError:
+            whole = False
+        file._end = end
+        if not whole:
+            copy = path.with_suffix(".damaged")
+            shutil.copyfile(path, copy)
+            log.warning("a spool file was damaged; what could be read of it is sent: %s", copy)
+        os.ftruncate(descriptor, end)
+        file._sizes = dict.fromkeys(file.waiting, 0)
+        file._next = max(file.waiting, default=0) + 1
+        return file
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits in it."""
+        return not self._sizes
+
+    @property
+    def worth_rewriting(self) -> bool:
+        """Whether most of a large file is about what doesn't wait any more."""
+        large = self._end > WORTHWHILE and self._descriptor >= 0
+        return large and self._end > 4 * sum(self._sizes.values())
+
+    def put(self, item: Item) -> int:
+        """Keep an item; its ticket."""
+        ticket = self._next
+        self._next += 1
+        self._sizes[ticket] = self._append(["put", ticket, to_json(item)])
+        return ticket
+
+    def add(self, ticket: int, item: Item) -> None:
+        """Keep an item that was merged into that of a ticket."""
+        self._sizes[ticket] += self._append(["add", ticket, to_json(item)])
+
+    def sent(self, ticket: int, offset: int | None = None) -> None:
+        """It may have been sent from now on; its output begins at ``offset``."""
+        self._append(["sent", ticket, offset])
+
+    def done(self, ticket: int) -> None:
+        """It was settled."""
+        if self._sizes.pop(ticket, None) is None:
+            return
+        if self._sizes or self._end < WORTHWHILE // 16 or self._rewriting:
+            self._append(["done", ticket])
+        else:
+            self._end = self._head
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+
+    def rewrite(self) -> Rewrite:
+        """Begin a new file; what is written here from now on is copied to it at the end.
+
+        Raises:
+            OSError: no file can be made.
+        """
+        self._rewriting = True
+        try:
+            return Rewrite(self.path.parent, self._server, self._end)
+        except OSError:
+            self._rewriting = False
+            raise
+
+    def replace(self, new: Rewrite) -> None:
+        """Go on in the new file.
+
+        Raises:
+            OSError: it can't be written; this one is still used.
+        """
+        self._rewriting = False
+        tail = os.pread(self._descriptor, self._end - new.since, new.since)
+        _write(new.descriptor, tail, new.end)
+        new.path.rename(self.path)
+        os.close(self._descriptor)
+        self._descriptor, self._end = new.descriptor, new.end + len(tail)
+        self._sizes = {ticket: new.sizes.get(ticket, size) for ticket, size in self._sizes.items()}
+
+    def give_up(self, new: Rewrite) -> None:
+        """Stay with this file."""
+        self._rewriting = False
+        new.abandon()
+
+    def close(self) -> None:
+        """Let go of it; it is deleted where nothing waits in it."""
+        if self._descriptor < 0:
+            return
+        if self.empty:
+            with suppress(OSError):
+                self.path.unlink()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close it without a change; in a forked child the parent still holds it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _append(self, value: Any) -> int:
+        """Write a record; how long it is, or 0 where the disk doesn't take it."""
+        if self._descriptor < 0:
+            return 0
+        record = pack(value)
+        try:
+            _write(self._descriptor, record, self._end)
+        except OSError as error:
+            # A record cut short would hide those behind it.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+            if not self._told:
+                self._told = True
+                log.warning("%s can't be written (%s): what waits is in memory", self.path, error)
+            return 0
+        self._told = False
+        self._end += len(record)
+        return len(record)
+
+
+class Rewrite:
+    """A new file for what still waits, to be written while others use the old one.
+
+    Attributes:
+        since: from where on the old file's records are still to be copied.
+        sizes: what each ticket takes in the new one, in bytes.
+    """
+
+    def __init__(self, folder: Path, server: str, since: int) -> None:
+        self.descriptor, name = _locked_new(folder)
+        self.path = Path(name)
+        self.since = since
+        self.end = 0
+        self.sizes: dict[int, int] = {}
+        self._server = server
+
+    def write(self, waiting: Iterable[tuple[int, Item, bool, int | None]]) -> None:
+        """Write what waits: ticket, item, whether it may have been sent, and its offset then.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        self._append(header(self._server))
+        for ticket, item, sent, offset in waiting:
+            self.sizes[ticket] = self._append(pack(["put", ticket, to_json(item)]))
+            if sent:
+                self._append(pack(["sent", ticket, offset]))
+        os.fsync(self.descriptor)
+
+    def abandon(self) -> None:
+        """Delete it."""
+        self.path.unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+    def _append(self, record: bytes) -> int:
+        _write(self.descriptor, record, self.end)
+        self.end += len(record)
+        return len(record)
+
+
+def _locked_new(folder: Path) -> tuple[int, str]:
+    """A new file that is ours already when others can see it under a spool's name."""
+    while True:
+        made = f"{time.time_ns():020}-"
+        descriptor, name = tempfile.mkstemp(prefix=made, suffix=_NEW, dir=folder)
+        if _lock(descriptor):
+            return descriptor, name
+        os.close(descriptor)  # somebody took it for one that was left behind
+
+
+def sweep(folder: Path) -> None:
+    """Delete new files that were never finished, since whoever wrote them was killed."""
+    for path in folder.glob(f"*{_NEW}"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                if _lock(descriptor):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock; False where somebody has it, or deleted the file meanwhile."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def _content(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+def _write(descriptor: int, data: bytes, place: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, place)
+        view, place = view[written:], place + written

@@ -1,0 +1,276 @@
+"""The queue keeps order, merges neighbours, and says what it drops."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline_host.client.batch import MAX_BATCH
+from pipeline_host.client.items import (
+    Cancel,
+    Create,
+    Item,
+    Output,
+    Register,
+    Remove,
+    Update,
+    from_json,
+    lane,
+    merged,
+    to_json,
+)
+from pipeline_host.client.outbox import FULL, ORPHANED, Outbox
+from pipeline_host.client.overflow import OverflowFile
+from pipeline_host.errors import Conflict
+from pipeline_host.transitions import patched
+from pipeline_host.wire import parse_patch, parse_process
+
+law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+NAMES = st.sampled_from("ab")
+TEXTS = st.text(alphabet="xyz€", max_size=4)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(["queued", "running", "completed", "failed"]),
+        "result": TEXTS | st.none(),
+        "error": TEXTS,
+        "metadata": st.none() | st.dictionaries(st.sampled_from("kl"), st.none() | TEXTS),
+        "exitCode": st.integers(0, 3),
+    },
+)
+OUTPUTS = st.builds(
+    lambda name, text, stream: Output(name, ({"content": text, "stream": stream},)),
+    NAMES,
+    TEXTS,
+    st.sampled_from(["stdout", "stderr"]),
+)
+UPDATES = st.builds(Update, NAMES, FIELDS)
+ITEMS: st.SearchStrategy[Item] = st.one_of(
+    OUTPUTS,
+    UPDATES,
+    st.builds(Create, NAMES, st.just({"id": "a", "promptPreview": "p"}), st.booleans()),
+    st.builds(Remove, NAMES),
+    st.builds(Cancel, NAMES),
+    st.builds(Register, st.just({"id": "w"})),
+)
+
+
+def written(items: list[Item], name: str) -> list[tuple[str, str]]:
+    """Every character that they write to a process, each with its stream."""
+    return [
+        (letter, chunk["stream"])
+        for item in items
+        if isinstance(item, Output) and item.process_id == name
+        for chunk in item.chunks
+        for letter in chunk["content"]
+    ]
+
+
+def sent(outbox: Outbox) -> list[Item]:
+    """Everything that it hands out, in order."""
+    items = []
+    while (entry := outbox.take()) is not None:
+        items.append(entry.item)
+        outbox.settle(entry)
+    return items
+
+
+def after(updates: list[Item], process: dict[str, Any]) -> Any:
+    """The process after these, as the server would have it; a refused status is left out."""
+    now = parse_process(process)
+    for update in updates:
+        assert isinstance(update, Update)
+        rest = {name: value for name, value in update.changes.items() if name != "status"}
+        try:
+            now = patched(now, parse_patch(dict(update.changes)))
+        except Conflict:
+            now = patched(now, parse_patch(rest))
+    return now
+
+
+START = {"id": "a", "promptPreview": "p", "startTime": "2026-11-22T07:00:00.000Z"}
+
+
+@settings(law, max_examples=300)
+@given(st.sampled_from(["queued", "running", "failed"]), st.lists(FIELDS, min_size=2, max_size=6))
+def test_merged_updates_do_what_they_did_one_by_one(
+    status: str, changes: list[dict[str, Any]]
+) -> None:
+    updates: list[Item] = [Update("a", each) for each in changes]
+    outbox = Outbox()
+    for update in updates:
+        outbox.put(update)
+    start = START | {"endTime": "2026-11-22T08:00:00.000Z"}
+    process = {**start, "status": status, "metadata": {"k": "old", "workspaceId": "w"}}
+    assert after(sent(outbox), process) == after(updates, process)
+
+
+@law
+@given(st.lists(OUTPUTS, max_size=30))
+def test_merged_output_says_the_same_from_the_same_streams(items: list[Output]) -> None:
+    outbox = Outbox()
+    for item in items:
+        outbox.put(item)
+    merged_ones = sent(outbox)
+    for name in "ab":
+        assert written(merged_ones, name) == written(list(items), name)
+    assert len(merged_ones) == len({item.process_id for item in items})
+
+
+@law
+@given(st.lists(ITEMS, max_size=40), st.randoms(use_true_random=False))
+def test_nothing_is_lost_but_what_is_told_to_be(items: list[Item], chance: random.Random) -> None:
+    outbox = Outbox(max_items=4)
+    gone: list[Item] = []
+    out: list[Item] = []
+    flying = None
+    for item in items:
+        put = outbox.put(item)
+        gone.extend(entry.item for entry in put.needless)
+        gone.extend(entry.item for entry, _ in put.lost)
+        assert len(outbox) <= 4 or len(outbox) == 1
+        assert flying is None or flying in list(outbox)
+        if flying is not None and chance.random() < 0.5:
+            outbox.settle(flying)
+            flying = None
+        if flying is None and chance.random() < 0.5:
+            flying = outbox.take()
+            out.extend([flying.item] if flying else [])
+    if flying is not None:
+        assert flying.item == out[-1]
+        outbox.settle(flying)
+    out.extend(sent(outbox))
+    for name in "ab":
+        told = written(list(items), name)
+        assert sorted(told) == sorted(written([*out, *gone], name))
+        assert is_part(written(out, name), told)
+    assert (len(outbox), outbox.bytes, outbox.in_memory) == (0, 0, 0)
+
+
+def is_part(part: list[Any], whole: list[Any]) -> bool:
+    """Whether ``part`` is ``whole`` with some left out, in the same order."""
+    rest = iter(whole)
+    return all(any(each == other for other in rest) for each in part)
+
+
+@law
+@given(ITEMS)
+def test_an_item_can_be_kept_on_disk(item: Item) -> None:
+    assert from_json(to_json(item)) == item
+
+
+def test_what_the_server_would_refuse_takes_nothing_else_with_it() -> None:
+    good, late = {"result": "r"}, {"error": "e"}
+    refused = (
+        {"status": "strange"},
+        {"exitCode": "1"},
+        {"result": 5},
+        {"metadata": []},
+        {"exitCode": True},
+    )
+    for bad in refused:
+        outbox = Outbox()
+        for changes in (good, bad, late):
+            outbox.put(Update("a", changes))
+        assert sent(outbox) == [Update("a", changes) for changes in (good, bad, late)]
+
+
+def test_only_neighbours_of_one_process_are_merged() -> None:
+    outbox = Outbox()
+    first, second = (Output("a", ({"content": text},)) for text in "xy")
+    told = [first, Update("a", {"result": "1"}), second, Update("b", {"result": "2"})]
+    for item in (*told, Update("b", {"error": "3"})):
+        outbox.put(item)
+    assert sent(outbox) == [*told[:3], Update("b", {"result": "2", "error": "3"})]
+
+
+def test_a_lane_whose_first_is_on_its_way_waits_and_the_others_go_on() -> None:
+    outbox = Outbox()
+    a, b, then = Update("a", {"result": "1"}), Cancel("b"), Cancel("a")
+    for item in (a, b, then):
+        outbox.put(item)
+    flying = outbox.take()
+    assert flying is not None
+    assert flying.item == a
+    other = outbox.take(blocked={lane(a)})
+    assert other is not None
+    assert other.item == b
+    outbox.settle(other)
+    assert outbox.take(blocked={lane(a)}) is None
+    assert outbox.take() is flying
+    outbox.put(Update("a", {"result": "2"}))
+    outbox.settle(flying)
+    assert sent(outbox) == [then, Update("a", {"result": "2"})]
+
+
+def test_over_the_limit_the_oldest_goes_with_all_that_needs_it() -> None:
+    outbox = Outbox(max_items=3)
+    create = Create("a", {"id": "a"})
+    for item in (create, Update("a", {"result": "1"}), Cancel("b")):
+        assert not outbox.put(item).lost
+    put = outbox.put(Cancel("c"))
+    assert [(entry.item, reason) for entry, reason in put.lost] == [
+        (create, FULL),
+        (Update("a", {"result": "1"}), ORPHANED),
+    ]
+    assert sent(outbox) == [Cancel("b"), Cancel("c")]
+
+
+def test_what_is_too_large_for_the_queue_is_dropped() -> None:
+    outbox = Outbox(max_bytes=2000)
+    outbox.put(Cancel("a"))
+    put = outbox.put(Update("b", {"result": "x" * 3000}))
+    assert [entry.item.kind for entry, _ in put.lost] == ["cancel", "update"]
+    assert len(outbox) == outbox.bytes == 0
+
+
+def test_requests_have_a_sensible_size() -> None:
+    outbox = Outbox()
+    for _ in range(MAX_BATCH // 1000 * 3):
+        outbox.put(Output("a", ({"content": "x" * 1000},)))
+    sizes = [sum(len(c["content"]) for c in item.chunks) for item in sent(outbox)]  # type: ignore[union-attr]
+    assert len(sizes) == 3
+    assert max(sizes) <= MAX_BATCH
+
+
+@settings(law, max_examples=30)
+@given(st.lists(st.integers(0, 3), max_size=40))
+def test_what_memory_has_no_room_for_comes_out_in_order(steps: list[int]) -> None:
+    outbox = Outbox(None, None, OverflowFile(), memory_limit=3000)
+    text = "x" * (MAX_BATCH // 2)
+    expected, out = "", ""
+    for number, step in enumerate(steps):
+        if step:
+            piece = f"{number}{text}"
+            outbox.put(Output("a", ({"content": piece},)))
+            expected += piece
+            assert outbox.in_memory < 3 * MAX_BATCH
+        elif (entry := outbox.take()) is not None:
+            out += content(entry.item)
+            outbox.settle(entry)
+    out += "".join(map(content, sent(outbox)))
+    assert out == expected
+    assert (outbox.bytes, outbox.in_memory) == (0, 0)
+
+
+def content(item: Item) -> str:
+    assert isinstance(item, Output)
+    return "".join(chunk["content"] for chunk in item.chunks)
+
+
+def test_without_room_on_disk_it_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    outbox = Outbox(None, None, OverflowFile(), memory_limit=0)
+    for number in range(4):
+        outbox.put(Output("a", ({"content": f"{number}" * MAX_BATCH},)))
+    assert [content(item)[0] for item in sent(outbox)] == ["0", "1", "2", "3"]
+
+
+def test_two_kinds_are_never_one() -> None:
+    assert merged(Remove("a"), Remove("a")) is None
+    assert merged(Create("a", {}), Update("a", {})) is None
