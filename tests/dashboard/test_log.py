@@ -114,7 +114,9 @@ class TestOutput:
         api.output(process, "\x1b[31mred\x1b[0m plain \x1b[1;3;4mall\x1b[0m \x1b[7mback\x1b[0m\n")
         page.emulate_media(color_scheme="light")
         log = opened(process)
-        red, style, back = rows(log).locator(".log-text > span").all()
+        spans = rows(log).locator(".log-text > span")
+        expect(spans).to_have_count(3)
+        red, style, back = spans.all()
         light, *_ = red.evaluate(LOOK)
         assert light == "rgb(182, 35, 31)"
         assert style.evaluate(LOOK)[2:] == ["700", "italic", "underline"]
