@@ -67,13 +67,19 @@ class Channel:
     """One process's output, for one or many followers that are each at a place of their own."""
 
     def __init__(
-        self, store: LiveStore, process_id: str, incarnation: int, cache: PieceCache
+        self,
+        store: LiveStore,
+        process_id: str,
+        incarnation: int,
+        cache: PieceCache,
+        *,
+        times: bool = False,
     ) -> None:
         self._store = store
         self._process_id = process_id
         self._incarnation = incarnation
         self._cache = cache
-        self.frames = Frames(store.epoch, incarnation)
+        self.frames = Frames(store.epoch, incarnation, times=times)
         self.followers: dict[object, Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._rung = False
@@ -147,9 +153,14 @@ class Channel:
 
 
 class Channels:
-    """The channels of one worker: opened with the first follower, closed with the last."""
+    """The channels of one worker: opened with the first follower, closed with the last.
 
-    def __init__(self, store: LiveStore) -> None:
+    Args:
+        times: whether their events tell when each piece of output was written.
+    """
+
+    def __init__(self, store: LiveStore, *, times: bool = False) -> None:
+        self.times = times
         self._store = store
         self._cache = PieceCache()
         self._lock = threading.Lock()
@@ -175,7 +186,9 @@ class Channels:
         with self._lock:
             channel = self._channels.get(name)
             if channel is None:
-                channel = Channel(self._store, process_id, incarnation, self._cache)
+                channel = Channel(
+                    self._store, process_id, incarnation, self._cache, times=self.times
+                )
                 self._channels[name] = channel
             channel.followers[follower] = wake
         try:

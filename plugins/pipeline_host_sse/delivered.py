@@ -37,7 +37,7 @@ class OutputSource:
 
     @property
     def key(self) -> Hashable:
-        return ("output", "sse", self._process_id, self._incarnation)
+        return ("output", "sse", self._process_id, self._incarnation, self._channels.times)
 
     def read(self, cursor: int) -> Reading:
         piece = self._channels.opened(self._process_id, self._incarnation).read(cursor)

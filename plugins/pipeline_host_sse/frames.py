@@ -24,8 +24,11 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class ChunkData(Model, frozen=True):
+    """A piece of output; ``time``, in milliseconds since 1970, only where it was asked for."""
+
     content: str
     stream: str | None = None
+    time: int | None = None
 
 
 class StatusData(Model, frozen=True):
@@ -63,22 +66,24 @@ class Frames:
     Args:
         epoch: see :attr:`pipeline_host.store.ProcessStore.epoch`.
         incarnation: see :attr:`pipeline_host.models.OutputBatch.incarnation`.
+        times: whether each piece tells when it was written, where the store knows it.
     """
 
-    def __init__(self, epoch: str, incarnation: int) -> None:
+    def __init__(self, epoch: str, incarnation: int, *, times: bool = False) -> None:
         self._epoch = epoch
         self._incarnation = incarnation
+        self._times = times
         self._chunk_id = str(Cursor(epoch, incarnation, 0)).removesuffix("0").encode("ascii")
 
     def chunk(self, chunk: Chunk) -> bytes:
         """One event, or several where the chunk holds more than :data:`MAX_PIECE` bytes."""
         if chunk.length <= MAX_PIECE:
-            return self._piece(chunk.content, chunk.stream, chunk.end)
+            return self._piece(chunk, chunk.content, chunk.end)
         frames = []
         offset = chunk.offset
         for content in split(chunk.content):
             offset += len(content.encode())
-            frames.append(self._piece(content, chunk.stream, offset))
+            frames.append(self._piece(chunk, content, offset))
         return b"".join(frames)
 
     def gap(self, missing: int, offset: int) -> bytes:
@@ -91,8 +96,9 @@ class Frames:
     def done(self, process_id: str, offset: int) -> bytes:
         return self._event(b"done", Kind.END, offset, DoneData(process_id=process_id))
 
-    def _piece(self, content: str, stream: str | None, end: int) -> bytes:
-        data = _encode(ChunkData(content=content, stream=stream))
+    def _piece(self, chunk: Chunk, content: str, end: int) -> bytes:
+        time = (chunk.time or None) if self._times else None
+        data = _encode(ChunkData(content=content, stream=chunk.stream, time=time))
         return b"id: %b%d\nevent: chunk\ndata: %b\n\n" % (self._chunk_id, end, data)
 
     def _event(self, name: bytes, kind: Kind, offset: int, data: Model) -> bytes:

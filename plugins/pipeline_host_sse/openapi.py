@@ -38,6 +38,12 @@ STREAM: Final[Mapping[str, Any]] = {
                 "description": "Whether to send what is already there",
                 "schema": {"type": "boolean", "default": True},
             },
+            {
+                "name": "times",
+                "in": "query",
+                "description": "Whether each chunk tells when it was written",
+                "schema": {"type": "boolean", "default": False},
+            },
         ],
         "responses": {
             "200": {

@@ -29,11 +29,13 @@ class StreamResource:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._channels = Channels(host.store)
+        self._timed = Channels(host.store, times=True)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, process_id: str) -> None:
         store = self._host.store
         given = req.get_header("Last-Event-ID") or req.get_param("lastEventId") or ""
-        replay = _replay(req)
+        replay = _flag(req, "replay", default=True)
+        channels = self._timed if _flag(req, "times", default=False) else self._channels
         try:
             seen = StatusData.of(store.get(process_id))
             batch = store.read_output(process_id, read_from(given), 1)
@@ -49,13 +51,15 @@ class StreamResource:
         for name, value in HEADERS:
             resp.set_header(name, value)
         stream = (process_id, batch.incarnation, start, seen)
-        if req.method != "HEAD" and deliver(self._host, self._channels, req.env, *stream):
+        if req.method != "HEAD" and deliver(self._host, channels, req.env, *stream):
             return
-        resp.stream = EventStream(self._host, self._channels, req.env, *stream)
+        resp.stream = EventStream(self._host, channels, req.env, *stream)
 
 
-def _replay(req: falcon.Request) -> bool:
-    value = req.get_param("replay", default="true")
+def _flag(req: falcon.Request, name: str, *, default: bool) -> bool:
+    value = req.get_param(name)
+    if value is None:
+        return default
     if value not in _BOOLEANS:
-        raise InvalidInput.field("replay", "true or false")
+        raise InvalidInput.field(name, "true or false")
     return _BOOLEANS[value]

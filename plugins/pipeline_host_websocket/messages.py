@@ -36,10 +36,14 @@ class Subscribe(Command, frozen=True):
 
 
 class Follow(Command, frozen=True):
-    """Asks for a process's output, after the cursor ``after`` or from its start."""
+    """Asks for a process's output, after the cursor ``after`` or from its start.
+
+    With ``times``, each piece tells when it was written.
+    """
 
     process_id: str
     after: str | None = None
+    times: bool = False
 
 
 class Unfollow(Command, frozen=True):
@@ -74,10 +78,13 @@ class Resync(Model, frozen=True, tag="resync", tag_field="type"):
 
 
 class ChunkMessage(Model, frozen=True, tag="chunk", tag_field="type"):
+    """A piece of output; ``time``, in milliseconds since 1970, only where it was asked for."""
+
     process_id: str
     content: str
     cursor: str
     stream: str | None = None
+    time: int | None = None
 
 
 class GapMessage(Model, frozen=True, tag="gap", tag_field="type"):
@@ -129,10 +136,14 @@ class OutputFrames:
     Args:
         epoch: see :attr:`pipeline_host.store.ProcessStore.epoch`.
         incarnation: see :attr:`pipeline_host.models.OutputBatch.incarnation`.
+        times: whether each piece tells when it was written, where the store knows it.
     """
 
-    def __init__(self, process_id: str, epoch: str, incarnation: int) -> None:
+    def __init__(
+        self, process_id: str, epoch: str, incarnation: int, *, times: bool = False
+    ) -> None:
         self._process_id = process_id
+        self._times = times
         self._epoch = epoch
         self._incarnation = incarnation
 
@@ -140,6 +151,7 @@ class OutputFrames:
         """One frame, or several where the chunk holds more than :data:`MAX_PIECE` bytes."""
         frames = []
         offset = chunk.offset
+        time = (chunk.time or None) if self._times else None
         for content in (chunk.content,) if chunk.length <= MAX_PIECE else split(chunk.content):
             offset += len(content.encode())
             piece = ChunkMessage(
@@ -147,6 +159,7 @@ class OutputFrames:
                 content=content,
                 stream=chunk.stream,
                 cursor=self.cursor(offset),
+                time=time,
             )
             frames.append(frame(piece))
         return b"".join(frames)

@@ -161,7 +161,7 @@ class Session:
         except NotFound as error:
             connection.send(frame(Done(process_id=process_id, error=str(error))))
             return
-        source = self._hub.outputs.get(process_id, batch.incarnation)
+        source = self._hub.outputs.get(process_id, batch.incarnation, times=command.times)
         start = begin(after, store.epoch, batch)
         if start.missing is not None:
             connection.send(source.frames.gap(start.missing, start.offset))

@@ -21,20 +21,24 @@ from pipeline_host_websocket.messages import Done, OutputFrames, frame
 class OutputSource:
     """A :class:`~pipeline_host.delivery.Source` of one process's output.
 
-    Its cursor is a byte offset. It ends with the process, or with its removal.
+    Its cursor is a byte offset. It ends with the process, or with its removal. With ``times`` it
+    is another source than without.
     """
 
-    def __init__(self, store: LiveStore, process_id: str, incarnation: int) -> None:
+    def __init__(
+        self, store: LiveStore, process_id: str, incarnation: int, *, times: bool = False
+    ) -> None:
         self._store = store
         self._process_id = process_id
         self._incarnation = incarnation
+        self._times = times
         self._watch: OutputWatch | None = None
         self._end = 0
-        self.frames = OutputFrames(process_id, store.epoch, incarnation)
+        self.frames = OutputFrames(process_id, store.epoch, incarnation, times=times)
 
     @property
     def key(self) -> Hashable:
-        return ("output", "websocket", self._process_id, self._incarnation)
+        return ("output", "websocket", self._process_id, self._incarnation, self._times)
 
     def read(self, cursor: int) -> Reading:
         """The frames of the output from the byte ``cursor`` on, about 256 KiB at most.
@@ -91,12 +95,15 @@ class OutputSources:
     def __init__(self, store: LiveStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._sources: WeakValueDictionary[tuple[str, int], OutputSource] = WeakValueDictionary()
+        self._sources: WeakValueDictionary[tuple[str, int, bool], OutputSource] = (
+            WeakValueDictionary()
+        )
 
-    def get(self, process_id: str, incarnation: int) -> OutputSource:
-        key = (process_id, incarnation)
+    def get(self, process_id: str, incarnation: int, *, times: bool = False) -> OutputSource:
+        key = (process_id, incarnation, times)
         with self._lock:
             source = self._sources.get(key)
             if source is None:
-                source = self._sources[key] = OutputSource(self._store, process_id, incarnation)
+                source = OutputSource(self._store, process_id, incarnation, times=times)
+                self._sources[key] = source
             return source

@@ -205,7 +205,11 @@ def pipeline_host_routes():
 """
 
 
-def test_a_browser_is_opened_from_a_terminal_where_there_is_a_page(tmp_path: Path) -> None:
+def test_a_browser_is_opened_from_a_terminal(tmp_path: Path) -> None:
+    assert opened_in_browser(tmp_path).startswith("http://127.0.0.1:")
+
+
+def test_a_browser_is_opened_at_a_page_of_another_plugin(tmp_path: Path) -> None:
     (tmp_path / "front_page.py").write_text(FRONT_PAGE, "utf-8")
     metadata = tmp_path / "front_page-1.0.dist-info"
     metadata.mkdir()
@@ -213,13 +217,18 @@ def test_a_browser_is_opened_from_a_terminal_where_there_is_a_page(tmp_path: Pat
         "Metadata-Version: 2.1\nName: front-page\nVersion: 1.0\n", "utf-8"
     )
     (metadata / "entry_points.txt").write_text("[pipeline_host]\nfront = front_page\n", "utf-8")
+    assert opened_in_browser(tmp_path, "--block", "dashboard").startswith("http://127.0.0.1:")
+
+
+def opened_in_browser(tmp_path: Path, *flags: str) -> str:
+    """The address that a server opened in the browser, started in a terminal."""
     browser = tmp_path / "browser"
     browser.write_text(f"#!/bin/sh\necho $1 >> {tmp_path}/opened\n", "utf-8")
     browser.chmod(0o755)
     terminal, inner = pty.openpty()
     command = [sys.executable, "-m", "pipeline_host", "serve", "--port", "0"]
     server = subprocess.Popen(
-        [*command, "--data-dir", str(tmp_path / "data")],
+        [*command, "--data-dir", str(tmp_path / "data"), *flags],
         stdin=inner,
         stdout=inner,
         stderr=inner,
@@ -227,12 +236,11 @@ def test_a_browser_is_opened_from_a_terminal_where_there_is_a_page(tmp_path: Pat
         start_new_session=True,
     )
     try:
-        opened = wait_until(
+        return wait_until(
             lambda: (
                 (tmp_path / "opened").read_text("utf-8") if (tmp_path / "opened").exists() else ""
             )
         )
-        assert opened.startswith("http://127.0.0.1:")
     finally:
         server.terminate()
         server.wait(10)

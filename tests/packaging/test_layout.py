@@ -59,6 +59,13 @@ def test_every_package_is_typed() -> None:
     assert missing == []
 
 
+def test_every_file_of_the_pages_is_installed(setup_cfg: configparser.ConfigParser) -> None:
+    plugin = ROOT / "plugins" / "pipeline_host_dashboard"
+    patterns = lines(setup_cfg["options.package_data"]["pipeline_host_dashboard"])
+    installed = {path for pattern in patterns for path in plugin.glob(pattern)}
+    assert {path for path in (plugin / "static").rglob("*") if path.is_file()} == installed
+
+
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").strip().splitlines()[-1]

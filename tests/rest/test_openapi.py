@@ -25,6 +25,8 @@ from .client import FULL, Answer, Api, item, new_process, unique
 METHODS = {"get", "post", "put", "patch", "delete"}
 ELSEWHERE = {"408", "413"}
 """Statuses that take long to have; their answers are looked at where they are tested."""
+DASHBOARD = "/api/dashboard/"
+"""What the dashboard's page asks for is held to its schemas where the dashboard is tested."""
 
 
 @pytest.fixture
@@ -197,6 +199,7 @@ def test_every_answer_is_as_its_schema_says_and_holds_nothing_more(
     described = {
         (method, path, status)
         for path, item in told["paths"].items()
+        if not path.startswith(DASHBOARD)
         for method in item.keys() & METHODS
         for status, response in item[method]["responses"].items()
         if status.isdigit() and "application/json" in resolve(told, response).get("content", {})

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline_host.cursors import Cursor, Kind, parse
 from pipeline_host.models import Chunk, Process, Timestamp
@@ -65,6 +66,15 @@ def test_nothing_but_line_feeds_ends_a_line(content: str) -> None:
 def test_the_stream_a_chunk_came_from_is_told() -> None:
     (event,) = read(frames.chunk(chunk("x", stream="stderr")))
     assert event.data == {"content": "x", "stream": "stderr"}
+
+
+def test_a_chunk_tells_its_time_where_that_is_wanted_and_known() -> None:
+    timed = Frames("epoch", 7, times=True)
+    for content in ("x", "x" * (MAX_PIECE + 1)):
+        piece = replace(chunk(content), time=1_763_794_800_000)
+        assert {event.data["time"] for event in read(timed.chunk(piece))} == {piece.time}
+        assert all("time" not in event.data for event in read(frames.chunk(piece)))
+        assert all("time" not in event.data for event in read(timed.chunk(chunk(content))))
 
 
 @given(st.sampled_from("a日😀"), st.integers(1, MAX_PIECE), st.integers(0, 2**40))

@@ -13,6 +13,7 @@ import requests
 from pipeline_host.cursors import Cursor, Kind, parse
 from pipeline_host.output import MAX_PIECE
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.times import now_ms
 
 from .conftest import Reporter
 from .reading import Event, Stream, names_of, text_of
@@ -72,10 +73,11 @@ class TestAnswer:
         assert events[-1].data == {"processId": process_id}
         reporter.delete()
 
-    def test_an_unclear_replay_is_refused(self, reporter: Reporter) -> None:
-        with reporter.stream(query="replay=maybe") as stream:
+    @pytest.mark.parametrize("flag", ["replay", "times"])
+    def test_an_unclear_flag_is_refused(self, reporter: Reporter, flag: str) -> None:
+        with reporter.stream(query=f"{flag}=maybe") as stream:
             assert stream.status == 400
-            assert "replay" in json.loads(stream.read())["error"]
+            assert flag in json.loads(stream.read())["error"]
 
 
 class TestOutput:
@@ -94,6 +96,22 @@ class TestOutput:
                 assert event.data == {"content": f"live {number}\r\n", "stream": "stderr"}
             reporter.complete()
             assert names_of(list(events)) == ["status", "done"]
+
+    def test_each_chunk_tells_its_time_to_whoever_asks_for_it(self, reporter: Reporter) -> None:
+        before = now_ms()
+        reporter.write("old")
+        with reporter.stream() as plain, reporter.stream(query="times=true") as timed:
+            events = timed.events()
+            old = next(events)
+            reporter.write("live")
+            live = next(events)
+            assert before <= old.data["time"] <= live.data["time"] <= now_ms()
+            reporter.complete()
+            assert names_of(list(events)) == ["status", "done"]
+            assert [event.data for event in islice(plain.events(), 2)] == [
+                {"content": "old"},
+                {"content": "live"},
+            ]
 
     def test_a_queued_process_is_followed_through_its_whole_life(
         self, sse_server: LiveServer

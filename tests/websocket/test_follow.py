@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline_host.cursors import Kind, parse
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.times import now_ms
 
 from .raw_client import RawClient
 from .reporting import Reporter
@@ -14,11 +15,15 @@ from .reporting import Reporter
 KINDS = ("chunk", "gap", "done")
 
 
-def following(server: LiveServer, process_id: str, after: str | None = None) -> RawClient:
+def following(
+    server: LiveServer, process_id: str, after: str | None = None, **wishes: Any
+) -> RawClient:
     """A client that follows one process, and is told of no changes."""
     client = RawClient(server.port)
     client.say(type="subscribe", workspaceId="nobody's")
-    client.say(type="follow", processId=process_id, **({} if after is None else {"after": after}))
+    client.say(
+        type="follow", processId=process_id, **({} if after is None else {"after": after}), **wishes
+    )
     return client
 
 
@@ -140,6 +145,26 @@ def test_following_twice_begins_anew_and_doubles_nothing(
     assert first == again
     assert [one["type"] for one in rest] == ["chunk", "done"]
     assert rest[0]["content"] == "two "
+
+
+def test_each_chunk_tells_its_time_to_whoever_asks_for_it(
+    ws_server: LiveServer, reporter: Reporter
+) -> None:
+    before = now_ms()
+    reporter.write("old")
+    with (
+        following(ws_server, reporter.id) as plain,
+        following(ws_server, reporter.id, times=True) as timed,
+    ):
+        old = hear(timed)
+        reporter.write("live")
+        live = hear(timed)
+        assert before <= old["time"] <= live["time"] <= now_ms()
+        reporter.complete()
+        heard = hear_all(plain)
+        assert [one["content"] for one in heard[:-1]] == ["old", "live"]
+        assert not any("time" in one for one in heard)
+        assert hear(timed)["cursor"] == heard[-1]["cursor"]
 
 
 def test_unfollow_ends_it(ws_server: LiveServer, reporter: Reporter) -> None:

@@ -65,6 +65,8 @@ def test_a_long_reason_is_cut_between_characters(code: int, reason: str) -> None
         ({"type": "subscribe", "workspaceId": "w", "since": 7}, Subscribe("w", 7)),
         ({"type": "follow", "processId": "p"}, Follow("p")),
         ({"type": "follow", "processId": "p", "after": "e.1.c0"}, Follow("p", "e.1.c0")),
+        ({"type": "follow", "processId": "p", "times": True}, Follow("p", times=True)),
+        ({"type": "follow", "processId": "p", "times": "yes"}, None),
         ({"type": "unfollow", "processId": "p"}, Unfollow("p")),
         ({"type": "Ping"}, None),
         ({"type": "subscribe", "since": 1.5}, None),
@@ -92,6 +94,18 @@ def test_large_chunks_are_told_in_pieces_each_with_its_own_cursor() -> None:
     assert all(len(message["content"].encode()) <= 16 * 1024 for message in messages)
     assert [message["cursor"] for message in messages] == ["E.3.c16394", "E.3.c32778", "E.3.c40010"]
     assert {message["stream"] for message in messages} == {"stdout"}
+
+
+@pytest.mark.parametrize(
+    ("times", "known", "told"), [(True, 5, 5), (True, 0, None), (False, 5, None)]
+)
+def test_a_chunk_tells_its_time_where_that_is_wanted_and_known(
+    times: bool, known: int, told: int | None
+) -> None:
+    for content in ("x", "x" * 20_000):
+        chunk = Chunk(content=content, length=len(content), time=known)
+        for frame in take_frames(bytearray(OutputFrames("p", "E", 3, times=times).chunk(chunk))):
+            assert json.loads(frame.payload).get("time") == told
 
 
 def test_a_gap_is_told_even_where_nothing_is_known_to_be_missing() -> None:

@@ -1,0 +1,122 @@
+"""A server with the dashboard for each module of tests, and pages in one Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from pipeline_host.testing.server import LiveServer
+
+expect.set_options(timeout=10_000)
+
+
+def ago(seconds: float) -> str:
+    """The moment so many seconds ago, as the API has it."""
+    moment = datetime.now(UTC) - timedelta(seconds=seconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Api:
+    """What happens from outside, over HTTP, while a page is open."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+
+    def create(self, process_id: str, /, **fields: Any) -> str:
+        """Create a process, a running one unless told otherwise; returns its id."""
+        body = {"id": process_id, "promptPreview": process_id, "status": "running"}
+        self._send("POST", "", json={**body, "startTime": ago(60), **fields})
+        return process_id
+
+    def patch(self, process_id: str, /, **fields: Any) -> None:
+        self._send("PATCH", f"/{quote(process_id, safe='')}", json=fields)
+
+    def output(self, process_id: str, content: str, stream: str | None = None) -> None:
+        body = {"content": content} | ({"stream": stream} if stream else {})
+        self._send("POST", f"/{quote(process_id, safe='')}/output", json=body)
+
+    def cancel(self, process_id: str) -> None:
+        self._send("POST", f"/{quote(process_id, safe='')}/cancel")
+
+    def delete(self, process_id: str) -> None:
+        self._send("DELETE", f"/{quote(process_id, safe='')}")
+
+    def get(self, process_id: str) -> dict[str, Any]:
+        answer = self._send("GET", f"/{quote(process_id, safe='')}").json()
+        found: dict[str, Any] = answer["process"]
+        return found
+
+    def workspace(self, workspace_id: str, **fields: Any) -> None:
+        body = {"id": workspace_id, "name": workspace_id, "rootPath": f"/{workspace_id}", **fields}
+        answer = self._session.post(f"{self.url}/api/workspaces", json=body, timeout=20)
+        assert answer.ok, answer.text
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        answer = self._session.request(
+            method, f"{self.url}/api/processes{path}", timeout=20, **options
+        )
+        assert answer.ok, answer.text
+        return answer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One for all tests of a module: they must not mind each other's processes."""
+    with LiveServer(tmp_path_factory.mktemp("dashboard") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def api(server: LiveServer) -> Iterator[Api]:
+    made = Api(server.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def context(chromium: Browser, server: LiveServer) -> Iterator[BrowserContext]:
+    """Like a window of its own, at the server's address, in UTC, with the clipboard allowed."""
+    made = chromium.new_context(
+        base_url=server.url,
+        viewport={"width": 1280, "height": 800},
+        timezone_id="UTC",
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page; the test fails if anything goes wrong in it that nobody catches."""
+    made = context.new_page()
+    wrong = watched(made)
+    yield made
+    assert wrong == []
+
+
+def watched(page: Page) -> list[str]:
+    """Gathers what goes wrong in a page: errors of its scripts, and all it writes as an error.
+
+    Requests that fail are no errors of the page: tests cause them.
+    """
+    wrong: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            wrong.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    return wrong

@@ -1,0 +1,240 @@
+"""axe-core finds nothing on any page, in either theme, wide and narrow; the shell by keyboard."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline_host.testing.server import LiveServer
+
+from .conftest import Api, ago, watched
+
+RUN = r"""async () => {
+    const {violations} = await axe.run(document, {resultTypes: ["violations"]});
+    return violations.map(({id, nodes}) =>
+        `${id}: ` + nodes.map(({html, failureSummary}) => `${html}\n${failureSummary}`).join("\n"));
+}"""
+STILL = "Promise.all(document.getAnimations().map(animation => animation.finished.catch(() => 0)))"
+THEMES = ("light", "dark")
+SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
+VIEWS = {
+    "list": ("/", ".row[data-id='failing']"),
+    "narrowed list": ("/?status=failed&workspace=w", ".row[data-id='failing']"),
+    "no match": ("/?q=nothing", "h2:has-text('No process matches')"),
+    "empty": ("/?workspace=none", "h2:has-text('Nothing has run')"),
+    "process": ("/process/report", "main h1"),
+    "live process": ("/process/running", "main h1"),
+    "missing process": ("/process/none", "main h1"),
+    "timeline": ("/timeline", "main h1"),
+    "timeline as a table": ("/timeline?view=table", "main h1"),
+    "unknown": ("/process", "main h1"),
+}
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of npm's axe-core."""
+    npm = shutil.which("npm")
+    assert npm, "npm is not installed: install Node.js"
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def filled(server: LiveServer, api: Api) -> LiveServer:
+    """Something of everything that a page has to show."""
+    api.workspace("w", name="Workspace", color="#2f9e44")
+    api.create("running", workspaceId="w", backend="claude", workingDirectory="/src")
+    api.output("running", "\x1b[31mred \x1b[92mgreen \x1b[38;5;208morange\x1b[0m plain\n" * 5)
+    api.output("running", "a warning\n", "stderr")
+    api.create("waiting", status="queued")
+    for number in range(3):
+        api.create(f"part-{number}", parentProcessId="running", workspaceId="w")
+    api.patch("part-0", status="completed")
+    api.create("failing", workspaceId="w", startTime=ago(500))
+    api.patch("failing", status="failed", error="no such file", exitCode=2)
+    api.create("stopped")
+    api.cancel("stopped")
+    api.create("report", fullPrompt="Why?\nBecause.", startTime=ago(900), workspaceId="w")
+    api.output("report", "one\ntwo\n")
+    api.patch(
+        "report",
+        status="completed",
+        result="# Title\n\nText with `code`, [a link](https://example.org)\n\n"
+        "```python\ndef f() -> int:  # why\n    return 'x' + 1\n```\n\n"
+        "| a | b |\n|-|-|\n| 1 | 2 |\n",
+        structuredResult='{"a": [1, true, null, "text"], "b": {"c": 2.5}}',
+    )
+    return server
+
+
+LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
+SELDOM = ("empty", "timeline as a table", "narrowed list", "no match", "missing process", "unknown")
+CASES = [(view, look) for view in VIEWS for look in (LOOKS[-1:] if view in SELDOM else LOOKS)]
+
+
+@pytest.fixture(scope="module")
+def looks(
+    chromium: Browser, filled: LiveServer, axe: str
+) -> Iterator[Callable[[tuple[str, str]], Page]]:
+    """Gives the page of a size and a theme; one for all views."""
+    pages: dict[tuple[str, str], Page] = {}
+    wrong: list[list[str]] = []
+
+    def look(how: tuple[str, str]) -> Page:
+        if how not in pages:
+            width, height = SIZES[how[0]]
+            page = chromium.new_page(
+                base_url=filled.url,
+                viewport={"width": width, "height": height},
+                color_scheme=how[1],
+                reduced_motion="reduce",
+            )
+            page.add_init_script(axe)
+            wrong.append(watched(page))
+            pages[how] = page
+        return pages[how]
+
+    yield look
+    for page in pages.values():
+        page.close()
+    assert [found for found in wrong if found] == []
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(STILL)
+    found: list[str] = page.evaluate(RUN)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("view", "look"), CASES, ids=lambda value: value if isinstance(value, str) else "-".join(value)
+)
+def test_nothing_keeps_anybody_out(
+    looks: Callable[[tuple[str, str]], Page], view: str, look: tuple[str, str]
+) -> None:
+    page = looks(look)
+    path, there = VIEWS[view]
+    page.goto(path)
+    expect(page.locator(there).first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert violations(page) == []
+    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wider <= 0, "the page can be scrolled sideways"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("what", ["parts", "picker", "question", "help"])
+def test_what_opens_keeps_nobody_out_either(
+    looks: Callable[[tuple[str, str]], Page], what: str, theme: str
+) -> None:
+    page = looks(("narrow", theme))
+    page.goto("/")
+    expect(page.locator(".row[data-id='running']")).to_be_visible()
+    OPENING[what](page)
+    assert violations(page) == []
+
+
+def open_parts(page: Page) -> None:
+    page.get_by_role("button", name="Parts of running").click()
+    expect(page.locator(".row[data-id='part-2']")).to_be_visible()
+
+
+def open_picker(page: Page) -> None:
+    page.locator(".picker-button").click()
+    expect(page.get_by_role("listbox")).to_be_visible()
+
+
+def open_question(page: Page) -> None:
+    page.get_by_role("button", name="Cancel running").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def open_help(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+OPENING = {
+    "parts": open_parts,
+    "picker": open_picker,
+    "question": open_question,
+    "help": open_help,
+}
+
+
+@pytest.fixture
+def opened(filled: LiveServer, page: Page) -> Page:
+    page.goto("/")
+    expect(page.locator(".row[data-id='running']")).to_be_visible()
+    return page
+
+
+def test_the_first_tab_leads_past_the_bar_to_the_content(opened: Page) -> None:
+    opened.keyboard.press("Tab")
+    skip = opened.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    opened.keyboard.press("Enter")
+    opened.keyboard.press("Tab")
+    expect(opened.locator("main :focus")).to_have_count(1)
+
+
+def test_a_change_of_view_moves_the_focus_and_names_the_page(opened: Page) -> None:
+    expect(opened).to_have_title("Processes · pipeline_host")
+    opened.get_by_role("link", name="Timeline").click()
+    expect(opened).to_have_title(re.compile("^Timeline"))
+    expect(opened.locator("main")).to_be_focused()
+    expect(opened.get_by_role("link", name="Timeline")).to_have_attribute("aria-current", "page")
+
+
+def test_the_help_lists_the_keys_and_gives_the_focus_back(opened: Page) -> None:
+    opened.keyboard.press("j")
+    opened.keyboard.press("?")
+    dialog = opened.get_by_role("dialog", name="Keyboard")
+    expect(dialog).to_contain_text("Cancel the row's process")
+    opened.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opened.locator(".row-link:focus")).to_have_count(1)
+
+
+def test_the_theme_is_automatic_light_or_dark_and_stays(opened: Page) -> None:
+    def background() -> str:
+        found: str = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+        return found
+
+    opened.emulate_media(color_scheme="dark")
+    dark = background()
+    opened.emulate_media(color_scheme="light")
+    light = background()
+    assert dark != light
+    opened.get_by_role("button", name="Theme: auto").click()
+    opened.emulate_media(color_scheme="dark")
+    assert background() == light
+    opened.get_by_role("button", name="Theme: light").click()
+    opened.emulate_media(color_scheme="light")
+    assert background() == dark
+    opened.reload()
+    assert background() == dark
+    opened.get_by_role("button", name="Theme: dark").click()
+    assert background() == light
+
+
+def test_nothing_moves_for_those_who_ask_for_that(opened: Page) -> None:
+    assert opened.evaluate("document.getAnimations().length") == 0
+
+
+def test_an_address_of_no_page_says_so(opened: Page) -> None:
+    opened.goto("/process")
+    expect(opened.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    opened.get_by_role("link", name="See all processes").click()
+    expect(opened.locator(".row[data-id='running']")).to_be_visible()

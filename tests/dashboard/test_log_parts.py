@@ -1,0 +1,31 @@
+"""The parts of the log that need no page, tested where they run: in JavaScript."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent / "js"
+TESTS = sorted(FOLDER.glob("log-*.test.mjs"))
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
+def test_in_node(file: Path) -> None:
+    run("node", "--test", str(file))
+
+
+def test_it_shows_what_a_terminal_shows(tmp_path: Path) -> None:
+    run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "@xterm/headless@5")
+    run("node", str(FOLDER / "beside-xterm.mjs"), str(tmp_path), "500")
+
+
+def run(program: str, *arguments: str) -> None:
+    path = shutil.which(program)
+    assert path, f"{program} is not installed: apt-get install nodejs npm"
+    done = subprocess.run(
+        [path, *arguments], capture_output=True, encoding="utf-8", timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
