@@ -208,12 +208,16 @@ class Command:
 
 
 def _runs(group: int) -> bool:
-    """Whether anything of a process group still runs, zombies not counted (see proc(5))."""
+    """Whether anything of a process group still runs.
+
+    Zombies don't count, but by proc(5) a process is one as soon as its first thread has ended.
+    """
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, number = path.read_bytes().rpartition(b")")[2].split()[:3]
-        except (OSError, ValueError):
+            fields = path.read_bytes().rpartition(b")")[2].split()
+        except OSError:
             continue  # It has ended meanwhile.
-        if int(number) == group and state != b"Z":
+        state, threads = fields[0], int(fields[17])
+        if int(fields[2]) == group and (state != b"Z" or threads > 1):
             return True
     return False

@@ -201,12 +201,18 @@ def free_port() -> int:
 
 
 def _group_runs(group: int) -> bool:
-    """Whether a process group has any left; one that was killed keeps its port a moment longer."""
+    """Whether a process group has any left; one that was killed keeps its port a moment longer.
+
+    By proc(5) a process is a zombie as soon as its first thread has ended. What is open is closed
+    when the last one has.
+    """
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text("utf-8", errors="replace").rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if fields[0] not in ("Z", "X") and int(fields[2]) == group:
+        threads = int(fields[17])
+        ended = fields[0] in ("Z", "X") and threads <= 1
+        if not ended and int(fields[2]) == group:
             return True
     return False

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 
+from pipeline_host.client import command
+from pipeline_host.testing import server as live
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
+
+FIRST_THREAD_ENDS = """
+import ctypes, threading
+threading.Thread(target=threading.Event().wait).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
 
 
 def test_it_runs_within_a_with_and_not_after(tmp_path: Path) -> None:
@@ -64,3 +76,15 @@ def test_variables_reach_the_server(tmp_path: Path) -> None:
     server = LiveServer(tmp_path / "data", env={"PIPELINE_HOST_STORE": "nothing"})
     with pytest.raises(RuntimeError, match="no such store"):
         server.start()
+
+
+@pytest.mark.parametrize("runs", [live._group_runs, command._runs])
+def test_a_process_runs_until_its_last_thread_has_ended(runs: Callable[[int], bool]) -> None:
+    program = [sys.executable, "-c", FIRST_THREAD_ENDS]
+    with subprocess.Popen(program, start_new_session=True) as process:
+        try:
+            wait_until(lambda: " Z " in Path(f"/proc/{process.pid}/stat").read_text("utf-8"))
+            assert runs(process.pid)
+        finally:
+            process.kill()
+        wait_until(lambda: not runs(process.pid))
