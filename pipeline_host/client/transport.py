@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from pipeline_host.client.connections import close_connections
 from pipeline_host.client.errors import ApiError, BadAnswer, ClientError, Unreachable
 
 JSON_TYPE: Final = "application/json"
@@ -63,6 +64,7 @@ class Transport:
     ) -> None:
         self.server_url = server_url.rstrip("/")
         self.timeout = timeout
+        self._closed = False
         self._session = requests.Session()
         # A proxy can't reach a loopback address, and .netrc has nothing for a local server.
         self._session.trust_env = not _is_loopback(_host(server_url))
@@ -72,8 +74,9 @@ class Transport:
             self._session.auth = _as_it_is
 
     def close(self) -> None:
-        """Let go of the idle connections."""
-        self._session.close()
+        """Let go of the connections: of idle ones now, of others when their request is done."""
+        self._closed = True
+        close_connections(self._session)
 
     def json(
         self,
@@ -129,10 +132,14 @@ class Transport:
         # Set afterwards: preparing would unescape dots and resolve "..".
         request.url = url
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
-        with _telling(self.server_url):
-            response = self._session.send(
-                request, timeout=timeout or self.timeout, allow_redirects=False, **settings
-            )
+        try:
+            with _telling(self.server_url):
+                response = self._session.send(
+                    request, timeout=timeout or self.timeout, allow_redirects=False, **settings
+                )
+        finally:
+            if self._closed:
+                self.close()
         answer = Answer(self.server_url, response)
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             with answer:

@@ -29,6 +29,19 @@ def test_what_is_told_just_before_the_end_of_a_program_arrives(server: ScriptedS
     assert server.processes["a"].process["status"] == "completed"
 
 
+def test_what_is_told_while_a_program_ends_arrives_too(server: ScriptedServer) -> None:
+    """After the finalizers that close idle connections have run, there is one more."""
+    done = run(
+        "import atexit, sys; from pipeline_host.client import ExtensionClient\n"
+        "atexit.register(lambda: client.output('a', 'x'))\n"
+        "client = ExtensionClient(sys.argv[1])\n"
+        f"client.submit({PROCESS}); assert client.flush(10)",
+        server.url,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.output("a") == b"x"
+
+
 def test_a_program_ends_soon_without_a_server_and_the_spool_keeps_what_it_told(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
