@@ -144,7 +144,7 @@ def test_a_silent_child_in_the_background_holds_nobody_up_and_lives_on(tmp_path:
     run = Runner(FORK + "time.sleep(60)", str(tmp_path / "pid"))
     before = time.monotonic()
     assert run.wait() == 0
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 30
     child = number_in(tmp_path / "pid")
     assert alive(child)
     os.kill(child, signal.SIGKILL)

@@ -186,13 +186,14 @@ def test_a_change_that_a_deployments_sink_raised_at_comes_again(
     assert report.error == "sink audit: ValueError: not now"
 
 
-def test_a_sink_may_say_when_it_comes_again(start: Start, install: Install) -> None:
+def test_a_sink_may_say_when_it_comes_again(
+    start: Start, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_host.sinks.FIRST_BACKOFF", 600)
     provide(install, "audit", FAILS_TWICE.format(error="RetryLater('busy', 0.0)"), DEPLOYMENT)
     app = start()
-    began = time.monotonic()
     change = add(app)
-    wait_until(lambda: told("audit") == [change], interval=0.001)
-    assert time.monotonic() - began < 0.25
+    wait_until(lambda: told("audit") == [change])
 
 
 def test_a_change_that_a_workers_sink_raised_at_is_left_out(start: Start, install: Install) -> None:
@@ -218,7 +219,7 @@ def test_a_sink_that_blocks_or_fails_for_ever_harms_nobody(
     wait_until(lambda: told("good") == told("once") == heard == changes)
     began = time.monotonic()
     app.close()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10
     module("bad").held.set()
 
 
@@ -455,7 +456,7 @@ def test_of_four_workers_one_tells_each_change_once_and_in_order(
     wait_until(lambda: len(lines(server, "once")) >= 300)
     assert [seq for seq, _, _ in lines(server, "once")] == list(range(1, 301))
     assert len({pid for _, pid, _ in lines(server, "once")}) == 1
-    assert server.stop(timeout=5) == 0
+    assert server.stop() == 0
     assert server.log().count("sink bad: ZeroDivisionError") == 1
     server.start()
     post(server, 300)
@@ -496,8 +497,8 @@ def test_writers_dont_wait_for_a_sink_that_does(
 ) -> None:
     provide(install, "bad", FAILS)
     provide(install, "stuck", BLOCKS)
-    provide(install, "slow", BLOCKS.replace("held.wait()", "held.wait(1)"), DEPLOYMENT)
+    provide(install, "slow", BLOCKS.replace("held.wait()", "held.wait(30)"), DEPLOYMENT)
     server = servers(workers=1)
     took = sorted(post(server, turn) for turn in range(100))
-    assert took[50] < 0.1
-    assert took[-1] < 1.0
+    assert took[50] < 1
+    assert took[-1] < 9

@@ -234,7 +234,7 @@ def test_an_idle_connection_ends_after_the_keep_alive_time(server: Any) -> None:
         read_response(sock)
         start = time.monotonic()
         assert sock.recv(1) == b""
-        assert 0.5 < time.monotonic() - start < 10
+        assert 0.5 < time.monotonic() - start < 20
 
 
 def test_without_keep_alive_each_answer_ends_its_connection(gunicorn: Any) -> None:
@@ -536,12 +536,12 @@ def test_any_application_is_served_and_left_by_sigterm(gunicorn: Any) -> None:
     server = gunicorn("pid")
     assert exchange(server, get("/", "Connection: close"))
     server.process.terminate()
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
     assert "Traceback" not in server.log()
 
 
 def test_sigterm_ends_many_streams_at_once_and_completely(gunicorn: Any) -> None:
-    server = gunicorn("hosted", "--graceful-timeout", "10")
+    server = gunicorn("hosted", "--graceful-timeout", "30")
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(server.connect()) for _ in range(200)]
         idle = stack.enter_context(server.connect())
@@ -551,8 +551,8 @@ def test_sigterm_ends_many_streams_at_once_and_completely(gunicorn: Any) -> None
             assert sock.recv(12) == b"HTTP/1.1 200"
         start = time.monotonic()
         server.process.terminate()
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - start < 2
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - start < 10
         for sock in streams:
             assert read_to_end(sock).endswith(b"begin\n\r\n4\r\nend\n\r\n0\r\n\r\n")
         assert idle.recv(1) == b""
@@ -580,8 +580,8 @@ def test_sigterm_waits_no_longer_than_allowed(gunicorn: Any) -> None:
         exchange(server, get("/pid", "Connection: close"))
         start = time.monotonic()
         server.process.terminate()
-        assert server.process.wait(10) == 0
-        assert 1 < time.monotonic() - start < 5
+        assert server.process.wait(30) == 0
+        assert 1 < time.monotonic() - start < 15
     assert "the application was closed" in server.log()
     assert "Traceback" not in server.log()
 
@@ -594,8 +594,8 @@ def test_sigint_and_sigquit_end_at_once(gunicorn: Any, sig: signal.Signals) -> N
         exchange(server, get("/pid", "Connection: close"))
         start = time.monotonic()
         server.process.send_signal(sig)
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - start < 2
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - start < 10
     assert "the application was closed" in server.log()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Page
-from websockets.exceptions import ConnectionClosed, InvalidMessage
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 import websocket
@@ -82,7 +82,7 @@ class _Threaded(Follower):
         while not self._over.is_set():
             try:
                 self.visit()
-            except (OSError, InvalidMessage, websocket.WebSocketException):
+            except (OSError, WebSocketException, websocket.WebSocketException):
                 self._over.wait(0.05)  # the server isn't back yet
 
     @abc.abstractmethod
@@ -111,9 +111,9 @@ class WebsocketsFollower(_Threaded):
 
     def visit(self) -> None:
         with connect(self.url, compression="deflate", proxy=None) as connection:
-            for wish in self.seen.wishes(self.process_id):
-                connection.send(wish)
             try:
+                for wish in self.seen.wishes(self.process_id):
+                    connection.send(wish)
                 while not self.ends_with(connection.recv()):
                     pass
             except ConnectionClosed:
@@ -158,7 +158,7 @@ class NodeFollower(Follower):
 
     def result(self) -> Any:
         assert self._process.wait(20) == 0
-        self._thread.join(5)
+        self._thread.join(20)
         return self._lines[-1]
 
     def close(self) -> None:

@@ -46,6 +46,11 @@ def page(chromium: Browser) -> Iterator[Page]:
     page.close()
 
 
+def server(live_server: Callable[..., LiveServer]) -> LiveServer:
+    """One that has the time to say goodbye, however busy the machine is."""
+    return live_server("--graceful-timeout", "8")
+
+
 def survives(follow: Callable[[LiveServer, str], Follower], server: LiveServer) -> None:
     """Let a client follow, take the server away in the middle, and look at what it saw."""
     reporter = Reporter(server.port)
@@ -66,16 +71,16 @@ def survives(follow: Callable[[LiveServer, str], Follower], server: LiveServer) 
 
 
 def test_the_library_websockets(live_server: Callable[..., LiveServer]) -> None:
-    survives(WebsocketsFollower, live_server())
+    survives(WebsocketsFollower, server(live_server))
 
 
 def test_the_library_websocket_client(live_server: Callable[..., LiveServer]) -> None:
-    survives(WebsocketClientFollower, live_server())
+    survives(WebsocketClientFollower, server(live_server))
 
 
 def test_the_package_ws_of_npm(live_server: Callable[..., LiveServer], node_modules: Path) -> None:
-    survives(lambda server, id_: NodeFollower(server, id_, node_modules), live_server())
+    survives(lambda server, id_: NodeFollower(server, id_, node_modules), server(live_server))
 
 
 def test_a_page_in_chromium(live_server: Callable[..., LiveServer], page: Page) -> None:
-    survives(lambda server, id_: PageFollower(server, id_, page), live_server())
+    survives(lambda server, id_: PageFollower(server, id_, page), server(live_server))

@@ -175,12 +175,12 @@ def test_a_number_that_was_never_given_out_is_answered_with_resync(ws_server: Li
 
 
 def test_the_client_of_a_stopping_server_is_told(live_server: Callable[..., LiveServer]) -> None:
-    server = live_server()
+    server = live_server("--graceful-timeout", "30")
     with welcomed(server) as client:
         begun = time.monotonic()
-        server.stop()
+        server.stop(timeout=20)
         assert client.end()[-1] == 1001
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 10
 
 
 def test_a_silent_client_is_asked_and_then_dropped(live_server: Callable[..., LiveServer]) -> None:
