@@ -17,6 +17,8 @@ from pipeline_host.testing.waiting import wait_until
 
 KILLS: Final = 50
 CLIENTS: Final = 5
+WITHOUT: Final = [f"--block={name}" for name in ("dashboard", "metrics", "webhook", "websocket")]
+"""What has no part in this, and would only make a start slower."""
 FEW: Final = 12
 """How many processes of a client are under way at most."""
 
@@ -96,7 +98,7 @@ def as_told(api: ApiClient, reporter: Reporter) -> None:
 def test_the_store_says_what_the_clients_were_told(
     live_server: Callable[..., LiveServer], tmp_path: Path
 ) -> None:
-    server = live_server()
+    server = live_server(*WITHOUT)
     chance = random.Random()
     drops: list[Drop] = []
     clients = [
