@@ -22,7 +22,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[ET.Element]:
     """What became of the tests that must notice, in one run over all broken stores."""
     report = tmp_path_factory.mktemp("broken") / "report.xml"
     paths = [str(HERE), str(ACME), os.environ.get("PYTHONPATH", "")]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line"]
     run = subprocess.run(
         [*command, f"--junitxml={report}", *map(str, BROKEN)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
