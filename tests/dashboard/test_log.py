@@ -39,7 +39,7 @@ def opened(page: Page) -> Callable[..., Locator]:
 
     def open_page(process_id: str, hash: str = "", **choices: bool) -> Locator:
         chosen = json.dumps({"wrap": False, **choices})
-        page.add_init_script(f"localStorage['pipeline-host.log'] ??= {json.dumps(chosen)}")
+        page.evaluate(f"localStorage['pipeline-host.log'] = {json.dumps(chosen)}")
         page.goto(f"/process/{process_id}{hash}")
         log = page.locator(".log")
         expect(log).to_be_visible()
@@ -463,6 +463,7 @@ class TestMuch:
         assert max(tasks) < 200
         assert rows(log).count() < 120
         session = page.context.new_cdp_session(page)
+        session.send("HeapProfiler.collectGarbage")
         usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
         assert usage["usedSize"] + usage["backingStorageSize"] < 150e6
 

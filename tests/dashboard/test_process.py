@@ -421,3 +421,4 @@ def test_a_restart_of_the_server_under_the_page_loses_nothing(
     lines = page.get_by_role("table", name="Belonging to it (2)").get_by_role("row")
     expect(lines.nth(1)).to_contain_text("failed")
     expect(lines.nth(2)).to_contain_text("Part two")
+    page.close()
