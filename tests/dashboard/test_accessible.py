@@ -22,7 +22,11 @@ RUN = r"""async rules => {
     return violations.map(({id, nodes}) =>
         `${id}: ` + nodes.map(({html, failureSummary}) => `${html}\n${failureSummary}`).join("\n"));
 }"""
-STILL = "Promise.all(document.getAnimations().map(animation => animation.finished.catch(() => 0)))"
+STILL = """async () => {
+    for (let i = 0; i < 3; i += 1) await new Promise(requestAnimationFrame);
+    await Promise.all(document.getAnimations().map(one => one.finished.catch(() => 0)));
+}"""
+"""Waits until what follows a change of the window or its theme, in its next frames, is drawn."""
 COLOURS = ["color-contrast", "link-in-text-block"]
 Theme = Literal["light", "dark"]
 MAIN = ("list", "process", "timeline")

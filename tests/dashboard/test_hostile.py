@@ -65,8 +65,8 @@ LOOK = f"""() => ({{
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 }})"""
 OPEN_ALL = """async () => {
-    for (let level = 0; level < 4; level += 1) {
-        for (const folded of document.querySelectorAll('details')) folded.open = true;
+    for (let folded; (folded = document.querySelectorAll('details:not([open])')).length;) {
+        for (const one of folded) one.open = true;
         for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
     }
 }"""
