@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
 
 from .conftest import Api, ago, renew, watched
 
@@ -187,8 +188,9 @@ def test_a_restart_under_the_open_list_loses_nothing_and_doubles_nothing(
     expect(row(page, late, "running")).to_be_visible()
     expect(row(page, ids[4], "completed")).to_be_visible()
     expect(row(page, ids[7])).to_have_count(0)
-    shown = page.locator(".row").evaluate_all("rows => rows.map(row => row.dataset.id)")
-    assert shown == [late, *reversed(ids[8:]), *reversed(ids[:5])]
+    expected = [late, *reversed(ids[8:]), *reversed(ids[:5])]
+    shown = "rows => rows.map(row => row.dataset.id)"
+    wait_until(lambda: page.locator(".row").evaluate_all(shown) == expected)
     assert [text for text in wrong if "WebSocket connection" not in text] == []
     page.close()
     api.close()
