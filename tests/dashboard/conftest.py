@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+)
 
 from pipeline_host.testing.server import LiveServer
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)
+
+SIZE: Final[ViewportSize] = {"width": 1280, "height": 800}
+BLANK: Final = "/api/health"
 
 
 def ago(seconds: float) -> str:
@@ -83,12 +93,12 @@ def api(server: LiveServer) -> Iterator[Api]:
     made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def context(chromium: Browser, server: LiveServer) -> Iterator[BrowserContext]:
     """Like a window of its own, at the server's address, in UTC, with the clipboard allowed."""
     made = chromium.new_context(
         base_url=server.url,
-        viewport={"width": 1280, "height": 800},
+        viewport=SIZE,
         timezone_id="UTC",
         reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
@@ -97,13 +107,34 @@ def context(chromium: Browser, server: LiveServer) -> Iterator[BrowserContext]:
     made.close()
 
 
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; the test fails if anything goes wrong in it that nobody catches."""
+@pytest.fixture(scope="module")
+def tab(context: BrowserContext) -> tuple[Page, list[str]]:
+    """The one page of a module, and what went wrong in it: a new one would load all anew."""
     made = context.new_page()
-    wrong = watched(made)
+    return made, watched(made)
+
+
+@pytest.fixture
+def page(tab: tuple[Page, list[str]]) -> Iterator[Page]:
+    """A page as good as new; the test fails if anything goes wrong in it that nobody catches."""
+    made, wrong = tab
+    renew(made)
+    wrong.clear()
     yield made
     assert wrong == []
+
+
+def renew(page: Page) -> None:
+    """Have a page forget what a test before did: what it kept, its routes, look and size.
+
+    It ends up at the server's address, without the dashboard.
+    """
+    page.unroute_all(behavior="ignoreErrors")
+    page.goto(BLANK)
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.emulate_media(color_scheme="light")
+    if page.viewport_size != SIZE:
+        page.set_viewport_size(SIZE)
 
 
 def watched(page: Page) -> list[str]:

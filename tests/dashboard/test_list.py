@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
 
 from .conftest import Api, ago
 
@@ -32,6 +33,16 @@ def shown(page: Page) -> list[str]:
 def focused(page: Page) -> str | None:
     found: str | None = page.evaluate("document.activeElement.closest('.row')?.dataset.id ?? null")
     return found
+
+
+def expect_shown(page: Page, *ids: str) -> None:
+    """Wait until these are the rows, from the top to the bottom."""
+    wait_until(lambda: shown(page) == list(ids), message=lambda: f"{shown(page)}")
+
+
+def expect_focus(page: Page, process_id: str) -> None:
+    """Wait until the focus is in a row."""
+    wait_until(lambda: focused(page) == process_id, message=lambda: f"{focused(page)}")
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +80,15 @@ def listed(filled: LiveServer, page: Page) -> Page:
 
 
 def test_groups_come_in_order_and_the_newest_first_in_each(listed: Page) -> None:
-    headings = listed.locator(".group:visible h2 .status").all_inner_texts()
-    assert headings == ["Running", "Queued", "Completed", "Failed", "Cancelled"]
-    assert shown(listed) == ["run-new", "review", "run-old", "wait", "done", "bad", "off"]
+    expect(listed.locator(".group:visible h2 .status")).to_have_text(
+        ["Running", "Queued", "Completed", "Failed", "Cancelled"]
+    )
+    expect_shown(listed, "run-new", "review", "run-old", "wait", "done", "bad", "off")
 
 
 def test_counts_are_of_all_processes_also_those_under_others(listed: Page) -> None:
-    counts = listed.locator(".chip-count").all_inner_texts()
-    assert counts == ["4", "1", "2", "2", "1"]
-    assert group(listed, "running").locator(".group-count").inner_text() == "4"
+    expect(listed.locator(".chip-count")).to_have_text(["4", "1", "2", "2", "1"])
+    expect(group(listed, "running").locator(".group-count")).to_have_text("4")
 
 
 def test_a_row_says_how_long_it_takes_and_why_it_failed(listed: Page) -> None:
@@ -100,7 +111,8 @@ def test_the_parts_of_a_row_are_counted_and_shown_on_demand(listed: Page) -> Non
     toggle.click()
     expect(row(listed, "part-3")).to_be_visible()
     expect(toggle).to_have_attribute("aria-expanded", "true")
-    assert shown(listed)[:6] == ["run-new", "review", "part-1", "part-2", "part-3", "run-old"]
+    first = ["run-new", "review", "part-1", "part-2", "part-3", "run-old"]
+    wait_until(lambda: shown(listed)[:6] == first)
     toggle.click()
     expect(row(listed, "part-3")).to_have_count(0)
 
@@ -113,7 +125,7 @@ def test_a_workspace_is_picked_by_its_colour_and_name(listed: Page) -> None:
     option.click()
     expect(listed).to_have_url(re.compile(r"\?workspace=red$"))
     expect(row(listed, "run-new")).to_have_count(0)
-    assert shown(listed) == ["review", "run-old", "wait"]
+    expect_shown(listed, "review", "run-old", "wait")
     expect(listed.get_by_role("button", name="Workspace: The red one")).to_be_visible()
 
 
@@ -134,7 +146,7 @@ def test_statuses_narrow_the_list_and_show_every_match_for_itself(listed: Page) 
     listed.get_by_role("button", name="Failed").first.click()
     expect(row(listed, "done")).to_have_count(0)
     expect(row(listed, "part-2")).to_be_visible()
-    assert shown(listed) == ["bad", "part-2"]
+    expect_shown(listed, "bad", "part-2")
     listed.locator(".chip", has_text="Queued").click()
     expect(row(listed, "wait")).to_be_visible()
     expect(listed).to_have_url(re.compile(r"\?status=queued%2Cfailed$"))
@@ -143,7 +155,7 @@ def test_statuses_narrow_the_list_and_show_every_match_for_itself(listed: Page) 
 def test_a_type_narrows_the_list(listed: Page) -> None:
     listed.get_by_role("combobox", name="Type").select_option("discovery")
     expect(row(listed, "run-new")).to_have_count(0)
-    assert shown(listed) == ["run-old"]
+    expect_shown(listed, "run-old")
 
 
 def test_a_text_is_found_in_prompts_once_one_stops_typing(listed: Page) -> None:
@@ -151,21 +163,21 @@ def test_a_text_is_found_in_prompts_once_one_stops_typing(listed: Page) -> None:
     listed.on("request", lambda request: asked.append(request.url) if "q=" in request.url else None)
     listed.get_by_role("searchbox").press_sequentially("needle", delay=10)
     expect(row(listed, "run-new")).to_have_count(0)
-    assert shown(listed) == ["done"]
+    expect_shown(listed, "done")
     assert {url.partition("q=")[2].partition("&")[0] for url in asked} == {"needle"}
 
 
 def test_what_is_narrowed_is_in_the_address_and_survives_a_reload(listed: Page) -> None:
     listed.goto("/?workspace=red&status=running,completed&type=clarification&q=part")
     expect(row(listed, "part-3")).to_be_visible()
-    assert shown(listed) == ["part-3", "part-1"]
+    expect_shown(listed, "part-3", "part-1")
     address = listed.url
     listed.reload()
     expect(row(listed, "part-1")).to_be_visible()
     assert listed.url == address
-    assert listed.get_by_role("searchbox").input_value() == "part"
-    pressed = listed.locator(".chip[aria-pressed=true]").all_inner_texts()
-    assert [text.split("\n")[0] for text in pressed] == ["Running", "Completed"]
+    expect(listed.get_by_role("searchbox")).to_have_value("part")
+    expect(listed.locator(".chip[aria-pressed=true]")).to_contain_text(["Running", "Completed"])
+    expect(listed.locator(".chip[aria-pressed=true]")).to_have_count(2)
 
 
 def test_where_nothing_matches_one_click_shows_all_again(listed: Page) -> None:
@@ -179,24 +191,24 @@ def test_where_nothing_matches_one_click_shows_all_again(listed: Page) -> None:
 
 def test_the_keys_move_open_search_and_show_parts(listed: Page) -> None:
     listed.keyboard.press("j")
-    assert focused(listed) == "run-new"
+    expect_focus(listed, "run-new")
     listed.keyboard.press("j")
     listed.keyboard.press("ArrowRight")
     expect(row(listed, "part-1")).to_be_visible()
     listed.keyboard.press("j")
-    assert focused(listed) == "part-1"
+    expect_focus(listed, "part-1")
     listed.keyboard.press("k")
     listed.keyboard.press("ArrowLeft")
     expect(row(listed, "part-1")).to_have_count(0)
-    assert focused(listed) == "review"
+    expect_focus(listed, "review")
     listed.keyboard.press("/")
     expect(listed.get_by_role("searchbox")).to_be_focused()
     listed.keyboard.type("jk?c")
-    assert listed.get_by_role("searchbox").input_value() == "jk?c"
+    expect(listed.get_by_role("searchbox")).to_have_value("jk?c")
     listed.keyboard.press("Escape")
     listed.keyboard.press("Escape")
     listed.keyboard.press("k")
-    assert focused(listed) == "run-new"
+    expect_focus(listed, "run-new")
     listed.keyboard.press("j")
     listed.keyboard.press("Enter")
     expect(listed).to_have_url(re.compile("/process/review$"))
@@ -216,11 +228,11 @@ def test_a_process_is_cancelled_after_a_question(listed: Page, api: Api) -> None
     api.create("stop-me", startTime=ago(1))
     expect(row(listed, "stop-me")).to_be_visible()
     listed.keyboard.press("j")
-    assert focused(listed) == "stop-me"
+    expect_focus(listed, "stop-me")
     listed.keyboard.press("c")
     listed.get_by_role("button", name="Go back").click()
     assert api.get("stop-me")["status"] == "running"
-    assert focused(listed) == "stop-me"
+    expect_focus(listed, "stop-me")
     listed.keyboard.press("c")
     listed.get_by_role("button", name="Cancel it").click()
     expect(group(listed, "cancelled").locator("[data-id='stop-me']")).to_be_visible()
@@ -272,7 +284,7 @@ def test_an_empty_server_says_how_to_begin(
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=empty.url)
     page.get_by_role("button", name="Copy this command").first.click()
     expect(page.get_by_text("Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == line
+    wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == line)
     api = Api(empty.url)
     api.create("first")
     expect(row(page, "first")).to_be_visible()

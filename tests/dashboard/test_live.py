@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago, watched
+from .conftest import Api, ago, renew, watched
 
 SOON = 1.0
 TRIES = 5
@@ -29,10 +30,11 @@ def server(
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
+def page(tab: tuple[Page, list[str]]) -> Iterator[Page]:
     """As everywhere; but a browser writes an error where a server has no WebSocket."""
-    made = context.new_page()
-    wrong = watched(made)
+    made, wrong = tab
+    renew(made)
+    wrong.clear()
     yield made
     assert [text for text in wrong if "WebSocket connection" not in text] == []
 
@@ -169,7 +171,7 @@ def test_a_restart_under_the_open_list_loses_nothing_and_doubles_nothing(
     server = live_server(*flags)
     api = Api(server.url)
     ids = [api.create(f"{number:02}", startTime=ago(60 - number)) for number in range(20)]
-    page = chromium.new_page(viewport={"width": 1000, "height": 3000})
+    page = chromium.new_page(viewport={"width": 600, "height": 3000}, reduced_motion="reduce")
     wrong = watched(page)
     page.goto(server.url)
     expect(row(page, ids[-1])).to_be_visible()
@@ -186,8 +188,9 @@ def test_a_restart_under_the_open_list_loses_nothing_and_doubles_nothing(
     expect(row(page, late, "running")).to_be_visible()
     expect(row(page, ids[4], "completed")).to_be_visible()
     expect(row(page, ids[7])).to_have_count(0)
-    shown = page.locator(".row").evaluate_all("rows => rows.map(row => row.dataset.id)")
-    assert shown == [late, *reversed(ids[8:]), *reversed(ids[:5])]
+    expected = [late, *reversed(ids[8:]), *reversed(ids[:5])]
+    shown = "rows => rows.map(row => row.dataset.id)"
+    wait_until(lambda: page.locator(".row").evaluate_all(shown) == expected)
     assert [text for text in wrong if "WebSocket connection" not in text] == []
     page.close()
     api.close()
@@ -197,7 +200,7 @@ def test_other_data_on_the_same_port_are_shown_anew(tmp_path: Path, chromium: Br
     with LiveServer(tmp_path / "first") as first:
         api = Api(first.url)
         old = [api.create(unique()) for _ in range(3)]
-        page = chromium.new_page()
+        page = chromium.new_page(reduced_motion="reduce")
         page.goto(first.url)
         expect(row(page, old[0])).to_be_visible()
         port = first.port

@@ -18,8 +18,8 @@ from pipeline_host.testing.waiting import wait_until
 from .conftest import Api
 from .tracing import traced
 
-SOON = 1000
-"""Within how many milliseconds the page shows what happened elsewhere."""
+PROMPTLY = 3000
+"""In milliseconds: a second, and what a busy machine takes besides."""
 LOOK = """row => {
     const look = getComputedStyle(row);
     return [look.color, look.backgroundColor, look.fontWeight, look.fontStyle,
@@ -39,7 +39,7 @@ def opened(page: Page) -> Callable[..., Locator]:
 
     def open_page(process_id: str, hash: str = "", **choices: bool) -> Locator:
         chosen = json.dumps({"wrap": False, **choices})
-        page.add_init_script(f"localStorage['pipeline-host.log'] ??= {json.dumps(chosen)}")
+        page.evaluate(f"localStorage['pipeline-host.log'] = {json.dumps(chosen)}")
         page.goto(f"/process/{process_id}{hash}")
         log = page.locator(".log")
         expect(log).to_be_visible()
@@ -82,9 +82,9 @@ class TestOutput:
         log = opened(process)
         expect(log).to_contain_text("Waiting for output…")
         api.output(process, "first\nsec")
-        expect(rows(log)).to_have_text([re.compile("first"), re.compile("sec")], timeout=SOON)
+        expect(rows(log)).to_have_text([re.compile("first"), re.compile("sec")], timeout=PROMPTLY)
         api.output(process, "ond\n<b>&amp;</b>\n")
-        expect(row(log, 2).locator(".log-text")).to_have_text("second", timeout=SOON)
+        expect(row(log, 2).locator(".log-text")).to_have_text("second", timeout=PROMPTLY)
         assert shown(log) == ["first", "second", "<b>&amp;</b>"]
         expect(log).to_contain_text("3 lines")
         expect(log.locator(".log-empty")).to_be_hidden()
@@ -293,7 +293,7 @@ class TestLongLines:
         page.keyboard.press("w")
         expect(rows(log)).to_have_count(2)
         assert shown(log) == [line, "next"]
-        assert scroller(log).evaluate(width) > 0
+        wait_until(lambda: scroller(log).evaluate(width) > 0)
 
     @pytest.mark.parametrize("wrap", [False, True])
     def test_one_of_a_million_characters_is_put_into_the_page_in_part(
@@ -386,8 +386,8 @@ class TestTaking:
             expect(row(log, line)).to_be_in_viewport()
         select(page, "extend", row(log, 1990), 4)
         page.keyboard.press("Control+c")
-        copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied == f"ne 500\n{numbered(501, 1989)}line"
+        expected = f"ne 500\n{numbered(501, 1989)}line"
+        wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == expected)
 
     def test_it_can_fill_the_window(
         self, page: Page, api: Api, process: str, opened: Callable[..., Locator]
@@ -463,6 +463,7 @@ class TestMuch:
         assert max(tasks) < 200
         assert rows(log).count() < 120
         session = page.context.new_cdp_session(page)
+        session.send("HeapProfiler.collectGarbage")
         usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
         assert usage["usedSize"] + usage["backingStorageSize"] < 150e6
 

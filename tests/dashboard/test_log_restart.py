@@ -23,7 +23,7 @@ LAST = "the end"
 @contextmanager
 def opened(chromium: Browser, server: LiveServer, process_id: str) -> Iterator[Page]:
     """The page of a process, in a window that is high enough to show all of its output."""
-    page = chromium.new_page(viewport={"width": 1000, "height": 12_000})
+    page = chromium.new_page(viewport={"width": 600, "height": 12_000}, reduced_motion="reduce")
     wrong = watched(page)
     page.add_init_script("localStorage['pipeline-host.log'] = '{\"wrap\":false}'")
     page.goto(f"{server.url}/process/{process_id}")

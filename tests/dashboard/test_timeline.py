@@ -18,8 +18,10 @@ from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
 
 from .conftest import Api, ago
+from .tracing import traced
 
-A_SECOND = 1000
+PROMPTLY = 3000
+"""In milliseconds: a second, and what a busy machine takes besides."""
 _numbers = count(1)
 Opener = Callable[..., Locator]
 
@@ -69,12 +71,18 @@ def names(page: Page) -> list[str]:
     return found
 
 
+def expect_names(page: Page, *expected: str) -> None:
+    """Wait until these are the rows, from top to bottom."""
+    wait_until(lambda: names(page) == list(expected), message=lambda: f"{names(page)}")
+
+
 def row(page: Page, name: str) -> Locator:
     return rows(page).filter(has=page.get_by_text(name, exact=True))
 
 
 def box(bar: Locator) -> tuple[float, float]:
     """From where to where a bar goes, in pixels."""
+    expect(bar).to_be_visible()
     found = bar.bounding_box()
     assert found is not None
     return found["x"], found["x"] + found["width"]
@@ -91,7 +99,7 @@ def test_bars_lie_where_their_time_is(
         api.patch(create(name, startTime=ago(start)), status="completed", endTime=ago(end))
     opened()
     expect(rows(page)).to_have_count(3)
-    assert names(page) == ["third", "second", "first"]
+    expect_names(page, "third", "second", "first")
     first, second, third = (
         box(row(page, n).locator(".tl-ran")) for n in ("first", "second", "third")
     )
@@ -131,30 +139,30 @@ def test_what_belongs_together_stands_together_and_can_be_hidden(
     create("a", startTime=ago(400), parent="group")
     opened()
     expect(rows(page)).to_have_count(4)
-    assert names(page) == ["group", "a", "b", "older"]
+    expect_names(page, "group", "a", "b", "older")
     row(page, "group").get_by_role("button", name="What belongs to it").click()
     expect(rows(page)).to_have_count(2)
-    assert names(page) == ["group", "older"]
+    expect_names(page, "group", "older")
     row(page, "group").get_by_role("link").focus()
     page.keyboard.press("o")
     expect(rows(page)).to_have_count(4)
 
 
-def test_what_happens_from_outside_appears_within_a_second(
+def test_what_happens_from_outside_appears_promptly(
     page: Page, api: Api, create: Callable[..., str], opened: Opener
 ) -> None:
     timeline = opened()
     expect(timeline).to_contain_text("Nothing has run here yet")
     one = create("one")
-    expect(row(page, "one")).to_be_visible(timeout=A_SECOND)
+    expect(row(page, "one")).to_be_visible(timeout=PROMPTLY)
     api.patch(one, status="failed")
-    expect(row(page, "one")).to_have_attribute("data-status", "failed", timeout=A_SECOND)
+    expect(row(page, "one")).to_have_attribute("data-status", "failed", timeout=PROMPTLY)
     create("two", parent="one")
-    expect(row(page, "two")).to_be_visible(timeout=A_SECOND)
+    expect(row(page, "two")).to_be_visible(timeout=PROMPTLY)
     api.create(f"elsewhere-{one}", workspaceId="another")
     api.delete(one)
-    expect(row(page, "one")).to_have_count(0, timeout=A_SECOND)
-    assert names(page) == ["two"]
+    expect(row(page, "one")).to_have_count(0, timeout=PROMPTLY)
+    expect_names(page, "two")
 
 
 def test_a_range_shows_what_was_there_then(
@@ -167,8 +175,8 @@ def test_a_range_shows_what_was_there_then(
     expect(rows(page)).to_have_count(3)
     page.get_by_role("combobox", name="Time").select_option("Hour")
     expect(rows(page)).to_have_count(2)
-    assert names(page) == ["new", "long"]
-    assert f"/timeline?workspace={workspace}&range=1h" in page.url
+    expect_names(page, "new", "long")
+    expect(page).to_have_url(re.compile(re.escape(f"/timeline?workspace={workspace}&range=1h")))
     page.reload()
     expect(rows(page)).to_have_count(2)
     expect(page.get_by_role("combobox", name="Time")).to_have_value("1h")
@@ -188,7 +196,7 @@ def test_the_workspace_is_chosen(
     picker.click()
     page.get_by_role("option", name="All workspaces").click()
     expect(row(page, "theirs").first).to_be_visible()
-    assert "workspace" not in page.url
+    expect(page).not_to_have_url(re.compile("workspace"))
     picker.click()
     page.get_by_role("option", name=f"Shop {workspace}").click()
     expect(row(page, "theirs")).to_have_count(0)
@@ -236,7 +244,7 @@ def test_the_wheel_and_the_mouse_move_through_time(
     page.mouse.wheel(0, -200)
     page.keyboard.up("Control")
     wait_until(lambda: box(bar)[1] - box(bar)[0] > 1.3 * (right - left))
-    assert close(box(bar)[0], left, 6)
+    wait_until(lambda: close(box(bar)[0], left, 6))
     page.mouse.down()
     page.mouse.move(left + 60, 300, steps=4)
     page.mouse.up()
@@ -301,7 +309,7 @@ def test_the_same_is_there_as_a_table(
     expect(lines.nth(2).get_by_role("cell").nth(2)).to_contain_text(re.compile("6m 4"))
     api.patch(part, status="completed", endTime=ago(380))
     expect(lines.nth(2)).to_contain_text("completed")
-    assert "view=table" in page.url
+    expect(page).to_have_url(re.compile("view=table"))
     page.keyboard.press("j")
     expect(lines.nth(1).get_by_role("link")).to_be_focused()
     page.keyboard.press("t")
@@ -359,29 +367,25 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield started
 
 
+SCROLL_AND_ZOOM = """async () => {
+    const chart = document.querySelector('.tl-chart');
+    const frame = () => new Promise(requestAnimationFrame);
+    for (let i = 0; i < 60; i += 1) { chart.scrollTop += 1500; await frame(); }
+    for (let i = 0; i < 30; i += 1) {
+        chart.dispatchEvent(new WheelEvent('wheel', {
+            deltaY: -20, ctrlKey: true, clientX: 800, clientY: 400, cancelable: true,
+        }));
+        await frame();
+    }
+}"""
+
+
 def test_five_thousand_are_as_smooth_as_five(busy: LiveServer, page: Page) -> None:
-    page.add_init_script(
-        """window.tasks = [];
-        new PerformanceObserver(list => {
-            for (const entry of list.getEntries()) window.tasks.push(entry.duration);
-        }).observe({ type: "longtask", buffered: true });"""
-    )
-    page.goto(f"{busy.url}/timeline?range=all")
-    expect(page.locator(".tl-corner")).to_have_text("5,000 processes")
-    assert rows(page).count() < 60
-    page.evaluate(
-        """async () => {
-            const chart = document.querySelector('.tl-chart');
-            const frame = () => new Promise(requestAnimationFrame);
-            for (let i = 0; i < 60; i += 1) { chart.scrollTop += 1500; await frame(); }
-            for (let i = 0; i < 30; i += 1) {
-                chart.dispatchEvent(new WheelEvent('wheel', {
-                    deltaY: -20, ctrlKey: true, clientX: 800, clientY: 400, cancelable: true,
-                }));
-                await frame();
-            }
-        }"""
-    )
-    assert rows(page).count() < 60
+    with traced(page) as tasks:
+        page.goto(f"{busy.url}/timeline?range=all")
+        expect(page.locator(".tl-corner")).to_have_text("5,000 processes", timeout=60_000)
+        assert 0 < rows(page).count() < 60
+        page.evaluate(SCROLL_AND_ZOOM)
+    assert max(tasks) < 200
+    assert 0 < rows(page).count() < 60
     assert page.locator(".tl-chart").evaluate("chart => chart.scrollTop") > 50_000
-    assert [task for task in page.evaluate("window.tasks") if task > 200] == []
