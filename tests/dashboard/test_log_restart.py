@@ -39,13 +39,13 @@ def stored(server: LiveServer, process_id: str) -> list[str]:
 
 
 class Writer:
-    """Writes lines until it is stopped, again and again where the server is away."""
+    """Writes lines up to a limit, again and again where the server is away, until it is stopped."""
 
     def __init__(self, server: LiveServer, process_id: str) -> None:
         self._url = f"{server.url}/api/processes/{process_id}/output"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.written = 0
+        self.written = self.limit = 0
         self._offset = 0
 
     def __enter__(self) -> Writer:
@@ -69,7 +69,7 @@ class Writer:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            if self.written < 400 and self.write(f"{self.written} é日"):
+            if self.written < self.limit and self.write(f"{self.written} é日"):
                 self.written += 1
             self._over.wait(0.01)
 
@@ -85,6 +85,7 @@ def test_the_page_shows_what_the_store_has(
         expect(page.locator(".live-state[data-state=online]")).to_be_attached()
         for stop in (server.stop, server.kill):
             before = writer.written
+            writer.limit = before + 150
             expect(page.locator(LINES).nth(before + 20)).to_be_attached()
             stop()
             expect(page.locator(".live-state[data-state=offline]")).to_be_attached()
