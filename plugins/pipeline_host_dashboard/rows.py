@@ -13,7 +13,7 @@ from pipeline_host.models import (
     Model,
     Process,
     ProcessFilter,
-    Status,
+    ProcessSummary,
     Timestamp,
 )
 from pipeline_host.store import ProcessStore
@@ -24,19 +24,10 @@ _PAGES: Final = 10
 _GENERATIONS: Final = 32
 
 
-class Row(Model, frozen=True):
+class Row(ProcessSummary, frozen=True):
     """A process in the list; ``children`` counts them by status, if there are any."""
 
-    id: str
-    prompt_preview: str
-    status: Status
-    type: str
-    start_time: Timestamp
-    end_time: Timestamp | None = None
-    error: str | None = None
-    workspace_id: str | None = None
     workspace_name: str | None = None
-    parent_process_id: str | None = None
     exit_code: int | None = None
     children: Mapping[str, int] | None = None
 
