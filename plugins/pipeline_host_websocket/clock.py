@@ -13,9 +13,6 @@ import msgspec
 
 log: Final = logging.getLogger(__name__)
 
-GRACE: Final = 0.2
-"""How long a new client has to say what it wants to be told, before it is told everything."""
-
 _LOOKS: Final = 6
 """How often clients are looked at within the silence after which they are asked."""
 
@@ -27,6 +24,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After how long without a word a client is dropped."""
     ping: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     """After how long without a word it is asked whether it is still there."""
+    grace: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    """How long a new one has to say what it wants to be told, before it is told everything."""
 
 
 class Member(Protocol):
@@ -56,10 +55,11 @@ class Clock:
     def __init__(self, options: Options) -> None:
         self._silence = options.silence
         self._ping = options.ping
+        self._grace = options.grace
         self._interval = min(options.ping, options.silence) / _LOOKS
         self._lock = threading.Lock()
         self._members: set[Member] = set()
-        self._fresh: deque[Member] = deque()
+        self._fresh: deque[tuple[float, Member]] = deque()
         self._bell = threading.Event()
         self._running = False
 
@@ -69,7 +69,7 @@ class Clock:
     def add(self, member: Member) -> None:
         with self._lock:
             self._members.add(member)
-            self._fresh.append(member)
+            self._fresh.append((time.monotonic() + self._grace, member))
             start, self._running = not self._running, True
         if start:
             threading.Thread(target=self._run, name="websocket", daemon=True).start()
@@ -93,10 +93,11 @@ class Clock:
     def begin(self, now: float) -> float:
         """Start the members whose time is over; returns in how many seconds the next one's is."""
         while self._fresh:
-            left = self._fresh[0].heard + GRACE - now
-            if left > 0:
-                return left
-            _attempt(self._fresh.popleft().start)
+            due, member = self._fresh[0]
+            if due > now:
+                return due - now
+            self._fresh.popleft()
+            _attempt(member.start)
         return self._interval
 
     def _run(self) -> None:

@@ -109,6 +109,9 @@ class Session:
                 self._obey(self._connection, parse(event.data))
 
     def start(self) -> None:
+        """Tell it everything, unless it has said what it wants; that may have arrived unread."""
+        if self._connection is not None and self._changes is None:
+            self._connection.take_in()
         if self._connection is not None and self._changes is None:
             self._obey(self._connection, Subscribe())
 

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 const [modules, url, processId] = process.argv.slice(2);
 const WebSocket = createRequire(`${modules}/`)("ws");
 const seen = { content: "", numbers: [], codes: [], types: [] };
+const left = new Set(["changes", "output"]);
 let cursor;
 
 function connect() {
@@ -21,7 +22,11 @@ function connect() {
       seen.content += message.content;
       console.log(JSON.stringify({ content: seen.content }));
     }
+    if (message.type === "done") left.delete("output");
     if (message.type === "process-updated" && message.process.promptPreview === "last") {
+      left.delete("changes");
+    }
+    if (left.size === 0 && !seen.over) {
       console.log(JSON.stringify(seen));
       socket.close(1000);
       process.exitCode = 0;

@@ -19,7 +19,7 @@ from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
 LAST: Final = "last"
-"""The preview of the process after whose update a client may go."""
+"""The preview of the process whose update is the last change that a client waits for."""
 SCRIPT: Final = Path(__file__).with_name("follow.mjs")
 
 
@@ -31,6 +31,7 @@ class Seen:
         self.numbers: list[int] = []
         self.codes: list[int] = []
         self.cursor: str | None = None
+        self._left = {"changes", "output"}
 
     def wishes(self, process_id: str) -> tuple[str, str]:
         """What it says on each connection, to go on from where it was."""
@@ -41,19 +42,22 @@ class Seen:
         return json.dumps(subscribe), json.dumps(follow)
 
     def take(self, text: str | bytes) -> bool:
-        """Note a message; whether it was the last that is waited for."""
+        """Note a message; whether all that is waited for has come, in whatever order."""
         message = json.loads(text)
         if "seq" in message:
             self.numbers.append(message["seq"])
         self.cursor = message.get("cursor", self.cursor)
         if message["type"] == "chunk":
             self.content += message["content"]
-        process = message.get("process", {})
-        return bool(message["type"] == "process-updated" and process["promptPreview"] == LAST)
+        if message["type"] == "done":
+            self._left.discard("output")
+        if message["type"] == "process-updated" and message["process"]["promptPreview"] == LAST:
+            self._left.discard("changes")
+        return not self._left
 
 
 class Follower(abc.ABC):
-    """A client that follows all changes and one process, and reconnects until it saw the end."""
+    """A client that follows all changes and one process, and reconnects until both ended."""
 
     @abc.abstractmethod
     def content(self) -> str:
@@ -168,6 +172,7 @@ class NodeFollower(Follower):
 
 IN_PAGE: Final = """processId => {
     const seen = window.seen = {content: "", numbers: [], codes: [], over: false};
+    const left = new Set(["changes", "output"]);
     let cursor;
     const connect = () => {
         const socket = new WebSocket(`ws://${location.host}/ws`);
@@ -181,7 +186,10 @@ IN_PAGE: Final = """processId => {
             if (message.seq) seen.numbers.push(message.seq);
             cursor = message.cursor ?? cursor;
             if (message.type === "chunk") seen.content += message.content;
-            if (message.type === "process-updated" && message.process.promptPreview === "last") {
+            if (message.type === "done") left.delete("output");
+            if (message.type === "process-updated" && message.process.promptPreview === "last")
+                left.delete("changes");
+            if (left.size === 0 && !seen.over) {
                 seen.over = true;
                 socket.close(1000);
             }

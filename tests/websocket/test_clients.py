@@ -47,8 +47,8 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def server(live_server: Callable[..., LiveServer]) -> LiveServer:
-    """One that has the time to say goodbye, however busy the machine is."""
-    return live_server("--graceful-timeout", "8")
+    """One that has the time to say goodbye and waits for what a client wants, on a busy machine."""
+    return live_server("--graceful-timeout", "8", "--set", "websocket.grace=60")
 
 
 def survives(follow: Callable[[LiveServer, str], Follower], server: LiveServer) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_websocket.clock import GRACE, Clock, Options
+from pipeline_host_websocket.clock import Clock, Options
 
 
 class Client:
@@ -43,13 +43,23 @@ def test_a_client_is_asked_once_in_each_silence_and_dropped_after_the_longer_one
 
 
 def test_a_new_client_is_started_when_its_time_is_over() -> None:
-    clock = Clock(Options())
+    clock = Clock(Options(grace=0.2))
     clients = [Client(time.monotonic()) for _ in range(3)]
     for client in clients:
         clock.add(client)
     wait_until(lambda: all(client.calls == ["start"] for client in clients))
-    assert time.monotonic() - clients[0].heard >= GRACE
+    assert time.monotonic() - clients[0].heard >= 0.2
     for client in clients:
+        clock.discard(client)
+
+
+def test_a_client_that_talks_all_the_time_keeps_no_other_from_its_start() -> None:
+    clock = Clock(Options(grace=0.1))
+    talker, silent = Client(time.monotonic() + 1000), Client(time.monotonic())
+    clock.add(talker)
+    clock.add(silent)
+    wait_until(lambda: silent.calls == ["start"])
+    for client in (talker, silent):
         clock.discard(client)
 
 
