@@ -277,7 +277,7 @@ REPORTING = """
 import sys
 from pipeline_host.client import ExtensionClient
 url, folder, name = sys.argv[1:]
-client = ExtensionClient(url, spool=folder)
+client = ExtensionClient(url, spool=folder, max_queue=1_000_000)
 client.submit({"id": name, "promptPreview": "p", "startTime": "2026-11-22T07:00:00.000Z"})
 for number in range(100_000):
     client.output(name, f"{number}\\n")
@@ -289,7 +289,7 @@ for number in range(100_000):
 
 @pytest.mark.parametrize("reachable", [True, False])
 def test_no_kill_takes_what_a_call_has_returned_from(
-    server: ScriptedServer, make: Make, folder: Path, reachable: bool
+    server: ScriptedServer, make: Make, folder: Path, drops: list[Drop], reachable: bool
 ) -> None:
     told: dict[str, int] = {}
     if not reachable:
@@ -304,7 +304,8 @@ def test_no_kill_takes_what_a_call_has_returned_from(
             child.kill()
     if not reachable:
         server.start()
-    assert make().flush(30)
+    assert make(max_queue=1_000_000).flush(60)
+    assert drops == []
     for name, last in told.items():
         numbers = [int(line) for line in server.output(name).split()]
         assert numbers == list(range(len(numbers)))
