@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_host.client import ExtensionClient
-from pipeline_host.testing.server import LiveServer, free_port
+from pipeline_host.testing.server import LiveServer, hold_port
 
 LIMIT = 0.001
 """What a call is to take at most, in seconds."""
@@ -56,7 +56,8 @@ def situations() -> Iterator[dict[str, dict[str, Any]]]:
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
         server = ending.enter_context(LiveServer(folder / "data"))
-        away = f"http://127.0.0.1:{free_port()}"
+        hold = ending.enter_context(hold_port())
+        away = f"http://127.0.0.1:{hold.getsockname()[1]}"
         yield {
             "online": {"server_url": server.url},
             "online, spool": {"server_url": server.url, "spool": folder / "online"},

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, distribution, distributions
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    distribution,
+    distributions,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,12 @@ def _name_if_in(each: Distribution, group: str) -> Iterator[str]:
 
 
 def _candidates(name: str, group: str) -> Iterator[Candidate]:
-    first = distribution(name)
+    try:
+        first = distribution(name)
+    except PackageNotFoundError:
+        # Its folder is called otherwise, or it is being replaced right now.
+        yield Candidate(name, name, "unknown", None, "its metadata can't be found by its name")
+        return
     version = _metadata(first, "Version") or "unknown"
     try:
         for point in first.entry_points:

@@ -57,6 +57,7 @@ class Feed:
         self._watches = WatchBook(self._listen)
         self._emitters = Emitters(store, self.watch_output, self._bell.set, self._count)
         self._seq = 0
+        self._told = 0
         self._thread: threading.Thread | None = None
         self._unlisten: Unsubscribe = _nothing
         self._closed = False
@@ -169,7 +170,7 @@ class Feed:
             raise StoreUnavailable("The server is stopping")
         newest = self._store.changes(_NEWEST, 1).last
         if not self._listeners and not self._watches:
-            self._seq = newest
+            self._seq = self._told = newest
         if self._thread is None:
             self._unlisten = self._listen(None)
             self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -247,10 +248,11 @@ class Feed:
                 if change.seq > listener.since and key in self._listeners:
                     listener.change(change)
             self._watches.note(change)
+        self._told = batch.changes[-1].seq if batch.changes else batch.last
 
     def _catch_up(self, watch: OutputWatch) -> None:
-        """Let a watch learn what the change log holds beyond what the feed has read."""
-        seq = self._seq
+        """Let a watch learn what the change log holds beyond what the feed has told."""
+        seq = self._told
         while not watch.removed:
             batch = self._store.changes(seq)
             for change in batch.changes:

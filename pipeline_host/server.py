@@ -18,12 +18,13 @@ from logging.handlers import MemoryHandler
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from pipeline_host.config import Settings
 from pipeline_host.errors import PipelineHostError
 from pipeline_host.serving.listener import open_listener, url_of
-from pipeline_host.serving.startup import Startup
+from pipeline_host.serving.startup import ENDINGS, Startup
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -94,6 +95,21 @@ class _Log(Logger):  # type: ignore[misc]  # gunicorn is untyped
             handler.setStream(sys.stderr)
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
+    """Has no worker miss the signal to end between its fork and its own handlers.
+
+    Until then it has the first process's, which would only note the signal; a worker lets it in as
+    soon as it has its own.
+    """
+
+    def spawn_worker(self) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        try:
+            return int(super().spawn_worker())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
     def __init__(self, settings: Settings, listener: socket.socket, startup: Startup) -> None:
         self._settings = settings
@@ -138,7 +154,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         """Run as the first process; returns its exit code."""
         first = os.getpid()
         try:
-            self.run()
+            _Arbiter(self).run()
         except SystemExit as end:
             if os.getpid() != first:
                 raise

@@ -32,6 +32,7 @@ class OutputWatch:
         self._catch_up = catch_up
         self._status: Status | None = None
         self._removed = False
+        self._noting = threading.Lock()
 
     def __call__(self) -> None:
         self._end(self)
@@ -43,14 +44,15 @@ class OutputWatch:
 
     def note(self, change: Change) -> None:
         """Learn from a change, up to the one that removes the process."""
-        if change.seq <= self.since or self._removed:
-            return
-        self.since = change.seq
-        for removed in change.removed:
-            if removed.id == self.process_id:
-                self._status, self._removed = removed.status, True
-        if change.process is not None and change.process.id == self.process_id:
-            self._status = change.process.status
+        with self._noting:
+            if change.seq <= self.since or self._removed:
+                return
+            self.since = change.seq
+            for removed in change.removed:
+                if removed.id == self.process_id:
+                    self._status, self._removed = removed.status, True
+            if change.process is not None and change.process.id == self.process_id:
+                self._status = change.process.status
 
     def last_status(self, seen: Status) -> Status:
         """The newest status that the change log tells of the process since the watch began.

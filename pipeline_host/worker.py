@@ -22,6 +22,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import VERSION, PyWSGIServer
 
 from pipeline_host.serving.handler import Handler
+from pipeline_host.serving.startup import ENDINGS
 
 _NOTIFY: Final = 1.0
 _ENDING: Final = 0.5
@@ -98,6 +99,7 @@ class Worker(GeventWebSocketWorker):  # type: ignore[misc]  # it is untyped
         super().init_signals()
         if nohup:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop in good order."""

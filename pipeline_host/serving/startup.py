@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from http.client import HTTPConnection, HTTPException
+from typing import Final
 
 from pipeline_host.errors import StartupError
+
+ENDINGS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Signals that end a worker; they wait while it is made, until it has handlers for them."""
 
 
 class Startup:

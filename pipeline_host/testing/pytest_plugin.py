@@ -70,7 +70,7 @@ def live_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Star
 
             folder = tmp_path / "data" if data_dir is None else data_dir
             server = LiveServer(folder, *args, workers=workers, **options)
-            ending.callback(server.kill)
+            ending.callback(server.close)
             servers.append(server)
             server.start()
             return server

@@ -39,8 +39,8 @@ class LiveServer:
             writes goes to files beside it.
         args: more flags of ``serve``.
         workers: how many worker processes.
-        port: 0 picks a free one (see :func:`free_port`), which is kept from then on: ``start``
-            after ``stop`` or ``kill`` listens where it did before.
+        port: 0 picks a free one and holds it (see :func:`hold_port`) until ``close``: ``start``
+            after ``stop`` or ``kill`` listens where it did before, and nobody else did meanwhile.
         env: environment variables for the server beside those of this process.
     """
 
@@ -59,6 +59,7 @@ class LiveServer:
         self._workers = workers
         self._env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._hold: socket.socket | None = None
         written = f"{data_dir.name}.server-{next(_numbers)}"
         self._stdout = data_dir.with_name(f"{written}.out")
         self._log = data_dir.with_name(f"{written}.log")
@@ -79,12 +80,14 @@ class LiveServer:
         """
         if self._process is not None and self._process.poll() is None:
             raise RuntimeError("the server is running")
-        self.port = self.port or free_port()
-        self._process = self._spawn()
+        if not self.port:
+            self._hold = hold_port()
+            self.port = self._hold.getsockname()[1]
         try:
+            self._process = self._spawn()
             self._wait_until_listening(time.monotonic() + timeout)
         except BaseException:
-            self.kill()
+            self.close()
             raise
         return self
 
@@ -114,6 +117,13 @@ class LiveServer:
         while _group_runs(process.pid):
             time.sleep(0.001)
         process.wait()
+
+    def close(self) -> None:
+        """Kill it, if it runs, and let go of its port."""
+        self.kill()
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.close()
 
     def restart(self) -> LiveServer:
         """Stop it in good order and start it again on the same port."""
@@ -146,7 +156,7 @@ class LiveServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.kill()
+        self.close()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -180,23 +190,26 @@ class LiveServer:
         self.url, self.port = line["url"], int(line["port"])
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses, and that the kernel gives nobody unasked.
+def hold_port() -> socket.socket:
+    """A socket on a free TCP port of 127.0.0.1 that keeps it free until the socket is closed.
 
-    A port of the kernel's choice may be somebody else's by the time that a stopped server starts
-    on it again, and then the clients that wait for the one server find another.
+    Nobody answers there; a server that sets ``SO_REUSEADDR``, as ours does, may listen on it beside
+    the socket, and whoever else looks for a free port finds it taken. (A port of the kernel's
+    choice may be somebody else's by the time that a stopped server starts on it again, and then the
+    clients that wait for the one server find another.)
 
     Raises:
         RuntimeError: there is none.
     """
     for _ in range(1000):
-        with socket.socket() as probe:
-            port = _chance.randrange(*_PORTS)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        hold = socket.socket()
+        try:
+            hold.bind(("127.0.0.1", _chance.randrange(*_PORTS)))
+        except OSError:
+            hold.close()
+            continue
+        hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return hold
     raise RuntimeError(f"no free port from {_PORTS[0]} to {_PORTS[1]}")
 
 

@@ -33,11 +33,11 @@ class Member(Protocol):
 
     Attributes:
         heard: when it was last heard of, on the monotonic clock, in seconds.
-        asked: whether it was asked since then.
+        asked: when it was asked since then, on the same clock; None if it wasn't.
     """
 
     heard: float
-    asked: bool
+    asked: float | None
 
     def start(self) -> None:
         """The time to say what it wants is over."""
@@ -57,6 +57,7 @@ class Clock:
         self._ping = options.ping
         self._grace = options.grace
         self._interval = min(options.ping, options.silence) / _LOOKS
+        self._answer = max(options.silence - options.ping, self._interval)
         self._lock = threading.Lock()
         self._members: set[Member] = set()
         self._fresh: deque[tuple[float, Member]] = deque()
@@ -82,13 +83,19 @@ class Clock:
             self._bell.set()
 
     def look(self, now: float) -> None:
-        """Ask those who were silent, and drop those who were silent for too long."""
+        """Ask those who were silent, and drop those who were silent for too long.
+
+        Where all stood still for a while, what clients said meanwhile isn't read yet: so nobody is
+        dropped who wasn't asked first and had the time to answer.
+        """
         for member in tuple(self._members):
             silent = now - member.heard
-            if silent >= self._silence:
+            if member.asked is None:
+                if silent >= min(self._ping, self._silence):
+                    member.asked = now
+                    _attempt(member.ask)
+            elif silent >= self._silence and now - member.asked >= self._answer:
                 _attempt(member.drop)
-            elif silent >= self._ping and not member.asked:
-                _attempt(member.ask)
 
     def begin(self, now: float) -> float:
         """Start the members whose time is over; returns in how many seconds the next one's is."""

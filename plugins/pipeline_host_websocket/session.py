@@ -58,7 +58,7 @@ class Session:
 
     Attributes:
         heard: when a message, a ping or a pong came last, on the monotonic clock, in seconds.
-        asked: whether it was sent a ping since then.
+        asked: when it was sent a ping since then, on the same clock; None if it wasn't.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Session:
         self._changes: Subscription | None = None
         self._followed: dict[str, Subscription] | None = None
         self.heard = time.monotonic()
-        self.asked = False
+        self.asked: float | None = None
 
     def open(self, connection: Connection) -> None:
         """Welcome the client. It is told of all changes from now on, if it wants nothing else."""
@@ -102,7 +102,7 @@ class Session:
             if isinstance(event, End):
                 self._connection.close(event.frame)
                 return
-            self.heard, self.asked = time.monotonic(), False
+            self.heard, self.asked = time.monotonic(), None
             if isinstance(event, Answer):
                 self._connection.send(event.frame)
             elif isinstance(event, Message) and event.text:
@@ -117,7 +117,6 @@ class Session:
 
     def ask(self) -> None:
         if self._connection is not None:
-            self.asked = True
             self._connection.send(PING_FRAME)
 
     def drop(self) -> None:

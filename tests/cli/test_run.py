@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from pipeline_host.client import ApiClient, ApiError, ClientError, workspace_identity
-from pipeline_host.testing.server import LiveServer, free_port
+from pipeline_host.testing.server import LiveServer, hold_port
 from pipeline_host.testing.waiting import wait_until
 
 from .running import START, alive, python, run, start, state
@@ -378,22 +378,24 @@ def test_an_id_that_is_taken_does_not_stop_the_command(api: ApiClient, name: str
     assert api.output(name) == b""
 
 
-def free_url() -> str:
-    return f"http://127.0.0.1:{free_port()}"
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """A URL where nobody answers."""
+    with hold_port() as hold:
+        yield f"http://127.0.0.1:{hold.getsockname()[1]}"
 
 
-def test_without_a_server_the_command_runs_all_the_same() -> None:
-    url = free_url()
-    options = ["--server", url, "--flush-timeout", "0.2", "--name", "Me"]
+def test_without_a_server_the_command_runs_all_the_same(nowhere: str) -> None:
+    options = ["--server", nowhere, "--flush-timeout", "0.2", "--name", "Me"]
     done = run("run", *options, *python("print('hello'); raise SystemExit(5)"))
     assert (done.returncode, done.stdout) == (5, b"hello\n")
     warning, lost = done.stderr.decode().splitlines()
-    assert warning.startswith(f"pipeline-host: {url} can't be reached: Connection refused; ")
-    assert lost == f"pipeline-host: {url} was not told of 6 bytes of output and the end of Me"
+    assert warning.startswith(f"pipeline-host: {nowhere} can't be reached: Connection refused; ")
+    assert lost == f"pipeline-host: {nowhere} was not told of 6 bytes of output and the end of Me"
 
 
-def test_ctrl_c_ends_the_waiting_for_a_server() -> None:
-    options = ["--server", free_url(), "--flush-timeout", "600"]
+def test_ctrl_c_ends_the_waiting_for_a_server(nowhere: str) -> None:
+    options = ["--server", nowhere, "--flush-timeout", "600"]
     with start("run", *options, *python("print('hello')")) as popen:
         assert popen.stdout is not None
         assert popen.stdout.readline() == b"hello\n"

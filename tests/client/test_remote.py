@@ -128,8 +128,11 @@ def test_a_cancel_that_comes_too_late_was_ignored(client: ExtensionClient) -> No
 
 
 def test_a_cancel_is_known_soon_after_the_server_was_away(tmp_path: Path) -> None:
-    server = LiveServer(tmp_path / "data").start()
-    with server, ExtensionClient(server.url) as client, client.process("review") as process:
+    with (
+        LiveServer(tmp_path / "data") as server,
+        ExtensionClient(server.url) as client,
+        client.process("review") as process,
+    ):
         assert client.flush(20)
         server.kill()
         server.start()

@@ -141,11 +141,13 @@ class TestUnderAnyServer:
 
         patching = threading.Thread(target=patch)
         patching.start()
-        with reporter.stream() as stream:
-            for event in islice(stream.events(heartbeats=True), 3):
-                assert event == Event("", "heartbeat", {})
-        stop.set()
-        patching.join()
+        try:
+            with reporter.stream() as stream:
+                for event in islice(stream.events(heartbeats=True), 3):
+                    assert event == Event("", "heartbeat", {})
+        finally:
+            stop.set()
+            patching.join()
 
 
 class TestServing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,12 +54,27 @@ def test_it_keeps_its_port_and_data_when_it_is_started_again(tmp_path: Path) -> 
 def test_kill_may_be_called_at_any_time(tmp_path: Path) -> None:
     server = LiveServer(tmp_path / "data")
     server.kill()
-    server.start()
-    os.kill(server.pid, signal.SIGKILL)
-    server.kill()
-    server.kill()
-    with pytest.raises(RuntimeError, match="isn't running"):
-        server.worker_pids()
+    with server:
+        os.kill(server.pid, signal.SIGKILL)
+        server.kill()
+        server.kill()
+        with pytest.raises(RuntimeError, match="isn't running"):
+            server.worker_pids()
+
+
+def test_its_port_is_its_own_until_it_is_closed(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data") as server:
+        for end in (server.stop, server.kill):
+            end()
+            with pytest.raises(ConnectionRefusedError), socket.socket() as client:
+                client.connect(("127.0.0.1", server.port))
+            with pytest.raises(OSError, match="in use"), socket.socket() as other:
+                other.bind(("127.0.0.1", server.port))
+            server.start()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", server.port))
+        other.listen()
 
 
 def test_it_stops_with_the_servers_exit_code(tmp_path: Path) -> None:

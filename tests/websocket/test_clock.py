@@ -12,14 +12,13 @@ from pipeline_host_websocket.clock import Clock, Options
 class Client:
     def __init__(self, heard: float = 0.0) -> None:
         self.heard = heard
-        self.asked = False
+        self.asked: float | None = None
         self.calls: list[str] = []
 
     def start(self) -> None:
         self.calls.append("start")
 
     def ask(self) -> None:
-        self.asked = True
         self.calls.append("ask")
 
     def drop(self) -> None:
@@ -27,18 +26,33 @@ class Client:
 
 
 def test_a_client_is_asked_once_in_each_silence_and_dropped_after_the_longer_one() -> None:
-    clock = Clock(Options(silence=90, ping=30))
+    clock = Clock(Options(silence=90, ping=30, grace=1000))
     client = Client(heard=time.monotonic() + 1000)
     clock.add(client)
     begun = client.heard
     for seconds in (29, 30, 35, 89):
         clock.look(begun + seconds)
     assert client.calls == ["ask"]
-    client.heard, client.asked = begun + 89, False
+    client.heard, client.asked = begun + 89, None
     clock.look(begun + 100)
-    clock.look(begun + 120)
+    clock.look(begun + 119)
+    clock.look(begun + 178)
+    assert client.calls == ["ask", "ask"]
     clock.look(begun + 179)
     assert client.calls == ["ask", "ask", "drop"]
+    clock.discard(client)
+
+
+def test_nobody_is_dropped_unasked_after_the_server_stood_still() -> None:
+    clock = Clock(Options(silence=90, ping=30, grace=1000))
+    client = Client(heard=time.monotonic() + 1000)
+    clock.add(client)
+    begun = client.heard
+    for seconds in (500, 501, 559):
+        clock.look(begun + seconds)
+    assert client.calls == ["ask"]
+    clock.look(begun + 560)
+    assert client.calls == ["ask", "drop"]
     clock.discard(client)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_a_head_that_announces_too_much_ends_the_connection_at_once(
 
 def test_one_that_goes_on_sending_too_much_still_gets_the_reason(echo_server: LiveServer) -> None:
     with RawClient(echo_server.port, "/echo") as client:
-        client.send(client_frame(BINARY, announce=2**30) + b"x" * MEGABYTE)
+        with suppress(BrokenPipeError, ConnectionResetError):  # the server has said it by then
+            client.send(client_frame(BINARY, announce=2**30) + b"x" * MEGABYTE)
         assert client.end() == [1009]
 
 

@@ -184,9 +184,9 @@ def test_the_client_of_a_stopping_server_is_told(live_server: Callable[..., Live
 
 
 def test_a_silent_client_is_asked_and_then_dropped(live_server: Callable[..., LiveServer]) -> None:
-    server = live_server("--set", "websocket.silence=1.2", "--set", "websocket.ping=0.3")
+    server = live_server("--set", "websocket.silence=6", "--set", "websocket.ping=0.5")
     with welcomed(server) as answering, welcomed(server) as silent:
-        end = time.monotonic() + 2
+        end = time.monotonic() + 8
         for frame in answering.frames():
             if frame.opcode == PING:
                 answering.send(client_frame(PONG, frame.payload))
