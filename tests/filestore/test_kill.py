@@ -72,8 +72,9 @@ def test_nothing_acknowledged_is_lost_by_a_kill(
     killer = script("killing.py", data_dir)
     acknowledged: dict[str, int] = {}
     along = None
-    last = 0
-    for number in range(ROUNDS):
+    last = number = 0
+    # On a slow machine a writer may be killed before it has begun.
+    while number < ROUNDS or sum(told + 1 for told in acknowledged.values()) <= 100:
         killer.tell(f"{number} {WRITERS} {rng.uniform(0.005, 0.12):.4f}")
         for writer, told in enumerate(killer.answer()):
             acknowledged[f"{number}.{writer}"] = told
@@ -88,6 +89,6 @@ def test_nothing_acknowledged_is_lost_by_a_kill(
             assert newest(opened) == newest(store) >= last
         last = newest(store)
         store.close()
+        number += 1
     assert along is not None
     along.close()
-    assert sum(told + 1 for told in acknowledged.values()) > 100, "the writers hardly wrote"

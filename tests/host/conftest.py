@@ -81,8 +81,8 @@ def gunicorn(tmp_path: Path) -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """One server of the application ``worker_apps:app``, with short time limits."""
-    server = Gunicorn(tmp_path_factory.mktemp("worker"), "app", "--keep-alive", "1")
+    """One server of the application ``worker_apps:app``, where a client may be slow."""
+    server = Gunicorn(tmp_path_factory.mktemp("worker"), "app", "--keep-alive", "10")
     yield server
     server.end()
 

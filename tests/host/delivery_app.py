@@ -154,7 +154,7 @@ class Delivering:
             "watches": sum(len(log.wakes) for log in self.logs.values()),
             "objects": sum(isinstance(one, Connection) for one in gc.get_objects()),
             "threads": threading.active_count(),
-            "resident": int(status.partition("VmRSS:")[2].split()[0]) * 1024,
+            "resident": int(status.partition("RssAnon:")[2].split()[0]) * 1024,
         }
 
 

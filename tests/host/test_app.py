@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -378,13 +379,14 @@ def test_nothing_is_left_behind(start: Start, install: Install) -> None:
     provide(install, "audit", SINK.format(then="pass"))
     create_and_close = start
     create_and_close().close()
+    gc.collect()
     threads, files = threading.active_count(), open_files()
     app = start(retention_max_count=10)
     add_process(app)
     wait_until(lambda: len(events("audit")) >= 2)
     app.close()
-    wait_until(lambda: threading.active_count() == threads)
-    assert open_files() == files
+    wait_until(lambda: threading.active_count() <= threads)
+    assert open_files() <= files
 
 
 def test_a_start_that_fails_leaves_nothing_open(start: Start, install: Install) -> None:
@@ -395,10 +397,11 @@ def pipeline_host_routes():
 """
     provide(install, "more", code)
     start(block=("more",)).close()
+    gc.collect()
     files = open_files()
     with pytest.raises(PluginConflict):
         start()
-    assert open_files() == files
+    assert open_files() <= files
 
 
 def test_retention_begins_with_the_application(start: Start) -> None:

@@ -178,9 +178,9 @@ class TestWhatIsNoLongerKnown:
 
 
 class TestWatching:
-    def test_a_change_made_here_wakes_before_it_returns(
-        self, store: LiveStore, log: ChangeLog
-    ) -> None:
+    def test_a_change_made_here_wakes_before_it_returns(self, tmp_path: Path) -> None:
+        store = LiveStore(Spy(open_store(tmp_path)), poll=NEVER)  # nobody else rings
+        log = ChangeLog(store, "test", frame, resync)
         woken: list[int] = []
         unwatch = log.source().watch(lambda: woken.append(log.newest()))
         before = len(woken)
@@ -191,6 +191,7 @@ class TestWatching:
         before = len(woken)
         store.add(new_process("b"))
         assert len(woken) == before
+        store.close()
 
     def test_a_change_made_by_another_worker_wakes(
         self, log: ChangeLog, other: ProcessStore

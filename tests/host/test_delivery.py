@@ -177,14 +177,17 @@ class TestFollowing:
     def test_silence_is_broken_by_heartbeats_and_only_silence(
         self, client: Client, log: str
     ) -> None:
-        with client.open(f"follow?log={log}&heartbeat=0.2") as sock:
+        last, silences = time.monotonic(), 0
+        with client.open(f"follow?log={log}&heartbeat=0.2&then_close=1") as sock:
             assert read(sock, 20) == b"heartbeat\n" * 2
-            began = time.monotonic()
-            while time.monotonic() < began + 0.5:
+            end = time.monotonic() + 0.5
+            while (began := time.monotonic()) < end:
                 client.ask(f"write?log={log}")
+                silences += int((time.monotonic() - last) / 0.2)
+                last = began
             client.ask(f"end?log={log}")
-            half_close(sock)
-            assert b"heartbeat" not in read_all(sock)
+            silences += int((time.monotonic() - last) / 0.2)
+            assert 2 + read_all(sock).count(b"heartbeat") <= silences
 
 
 class TestLeaving:
@@ -340,7 +343,8 @@ class TestReceiving:
         with client.open("echo") as sock:
             sock.sendall(b"close")
             assert read(sock, 5) == b"final"
-            sock.sendall(b"x" * 100_000)
+            with suppress(ConnectionError):  # it is not waited for for ever
+                sock.sendall(b"x" * 100_000)
             assert sock.recv(100) == b""
 
     def test_an_error_in_the_receiver_ends_its_connection_alone(self, client: Client) -> None:

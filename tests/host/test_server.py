@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.server import LiveServer, hold_port
 from pipeline_host.testing.waiting import wait_until
 
 StartServer = Callable[..., LiveServer]
@@ -90,10 +90,11 @@ def test_a_worker_that_can_not_start_again_ends_the_server_with_a_sentence(
     live_server: StartServer, tmp_path: Path
 ) -> None:
     server = live_server(data_dir=tmp_path / "lost")
+    first, (worker,) = server.pid, server.worker_pids()
+    os.kill(worker, signal.SIGSTOP)  # or it may notice what becomes of its data, and say so
     shutil.rmtree(tmp_path / "lost")
     (tmp_path / "lost").write_bytes(b"")
-    first = server.pid
-    os.kill(server.worker_pids()[0], signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
     wait_until(lambda: "Error: data_dir:" in server.log())
     wait_until(lambda: "State:\tZ" in Path(f"/proc/{first}/status").read_text("utf-8"))
     assert "Traceback" not in server.log()
@@ -239,19 +240,23 @@ def opened_in_browser(tmp_path: Path, *flags: str) -> str:
         return wait_until(
             lambda: (
                 (tmp_path / "opened").read_text("utf-8") if (tmp_path / "opened").exists() else ""
-            )
+            ),
+            timeout=60,
         )
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(20)
         os.close(inner)
         os.close(terminal)
 
 
 def test_the_example_serves_the_same_under_plain_gunicorn(tmp_path: Path) -> None:
     example = Path(__file__).parents[2] / "examples" / "gunicorn.conf.py"
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as sock:
-        port = sock.getsockname()[1]
+    with hold_port() as hold:
+        serves_under_gunicorn(tmp_path, example, hold.getsockname()[1])
+
+
+def serves_under_gunicorn(tmp_path: Path, example: Path, port: int) -> None:
     env = {
         **os.environ,
         "PIPELINE_HOST_PORT": str(port),

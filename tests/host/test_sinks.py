@@ -53,6 +53,10 @@ class Base:
 """
 WRITER = """
 class Sink(Base):
+    def __init__(self, host):
+        super().__init__(host)
+        (host.settings.data_dir / f"{name}.{{os.getpid()}}").touch()
+
     def take(self, change):
         line = json.dumps([change.seq, os.getpid(), time.time()]) + "\\n"
         with open(self.host.settings.data_dir / "{name}.jsonl", "a") as file:
@@ -150,7 +154,7 @@ def test_every_change_is_told_in_order_from_the_first_start_on(
     expected = [add(app) for _ in range(50)]
     wait_until(lambda: len(told("audit")) == 50)
     assert told("audit") == expected
-    assert teller(app, "audit").told == 50
+    wait_until(lambda: teller(app, "audit").told == 50)
     assert teller(app, "audit").seq == expected[-1]
 
 
@@ -407,7 +411,7 @@ def test_a_sink_is_closed_with_the_application(start: Start, install: Install) -
     code = "class Sink(Base):\n    def close(self):\n        events.append('closed')\n"
     provide(install, "audit", code)
     start().close()
-    assert module("audit").events == ["made", "closed"]
+    wait_until(lambda: module("audit").events == ["made", "closed"])
 
 
 @pytest.fixture
@@ -452,6 +456,7 @@ def test_of_four_workers_one_tells_each_change_once_and_in_order(
     provide(install, "bad", FAILS, DEPLOYMENT)
     provide(install, "stuck", BLOCKS)
     server = servers()
+    wait_until(lambda: len(list(server.data_dir.glob("each.*[0-9]"))) == 4)
     for turn in range(POSTS):
         post(server, turn)
     wait_until(lambda: len([1 for seq, _, _ in lines(server, "each") if seq == POSTS]) == 4)
@@ -460,8 +465,9 @@ def test_of_four_workers_one_tells_each_change_once_and_in_order(
     wait_until(lambda: len(lines(server, "once")) >= POSTS)
     assert [seq for seq, _, _ in lines(server, "once")] == list(range(1, POSTS + 1))
     assert len({pid for _, pid, _ in lines(server, "once")}) == 1
-    assert server.stop() == 0
+    wait_until(lambda: "sink bad: ZeroDivisionError" in server.log())
     assert server.log().count("sink bad: ZeroDivisionError") == 1
+    assert server.stop() == 0
     server.start()
     post(server, POSTS)
     wait_until(lambda: len(lines(server, "once")) > POSTS)

@@ -228,11 +228,11 @@ def test_requests_sent_at_once_are_answered_in_order(server: Any) -> None:
     )
 
 
-def test_an_idle_connection_ends_after_the_keep_alive_time(server: Any) -> None:
-    with server.connect() as sock:
+def test_an_idle_connection_ends_after_the_keep_alive_time(gunicorn: Any) -> None:
+    with gunicorn("app", "--keep-alive", "1").connect() as sock:
+        start = time.monotonic()
         sock.sendall(get("/pid"))
         read_response(sock)
-        start = time.monotonic()
         assert sock.recv(1) == b""
         assert 0.5 < time.monotonic() - start < 20
 
@@ -253,7 +253,10 @@ def test_without_keep_alive_each_answer_ends_its_connection(gunicorn: Any) -> No
 def test_what_the_client_says_of_the_connection_counts(
     server: Any, request_: bytes, connection: bytes
 ) -> None:
-    assert connection in exchange(server, request_)
+    with server.connect() as sock:
+        sock.sendall(request_)
+        assert connection in read_response(sock)[0]
+        assert connection.endswith(b"keep-alive") or sock.recv(1) == b""
 
 
 def test_a_connection_has_no_delay_for_small_answers(server: Any) -> None:
@@ -263,14 +266,14 @@ def test_a_connection_has_no_delay_for_small_answers(server: Any) -> None:
 
 
 def test_a_head_that_stalls_is_408(gunicorn: Any) -> None:
-    server = gunicorn("hosted")
+    server = gunicorn("hasty")
     answer = exchange(server, b"GET /pid HTTP/1.1\r\nHost:")
     assert status(answer) == 408
     assert b'{"error":"request head:' in answer
 
 
 def test_a_connection_without_a_request_is_closed_in_silence(gunicorn: Any) -> None:
-    assert exchange(gunicorn("hosted"), b"") == b""
+    assert exchange(gunicorn("hasty"), b"") == b""
 
 
 def test_no_more_connections_are_served_than_allowed(gunicorn: Any) -> None:
@@ -441,7 +444,7 @@ def test_a_body_that_ends_early_is_refused(server: Any) -> None:
 
 @pytest.mark.parametrize("begin", [sized("/whole_body", b"a", 9), chunked("/whole_body", end=b"3")])
 def test_a_body_that_stalls_is_408(gunicorn: Any, begin: bytes) -> None:
-    answer = exchange(gunicorn("hosted"), begin)
+    answer = exchange(gunicorn("hasty"), begin)
     assert status(answer) == 408
     assert b"Connection: close" in answer
 
@@ -561,10 +564,10 @@ def test_sigterm_ends_many_streams_at_once_and_completely(gunicorn: Any) -> None
 
 
 def test_sigterm_lets_a_request_end_that_is_under_way(gunicorn: Any) -> None:
-    server = gunicorn("app")
+    server = gunicorn("hosted", "--graceful-timeout", "30")
     with server.connect() as sock, server.connect() as arrived:
-        sock.sendall(get("/slow"))
-        arrived.sendall(get("/slow"))
+        sock.sendall(get("/last"))
+        arrived.sendall(get("/last"))
         exchange(server, get("/pid", "Connection: close"))
         os.kill(server.worker_pids()[0], signal.SIGTERM)
         for one in (sock, arrived):

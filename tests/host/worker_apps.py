@@ -139,14 +139,25 @@ def app(environ: Any, start: Any) -> Iterable[bytes]:
 class Hosted:
     """An application with a host, which says when it is to drain and when it was closed."""
 
-    def __init__(self) -> None:
-        settings = SimpleNamespace(head_timeout=0.4, body_timeout=0.4)
+    def __init__(self, timeout: float) -> None:
+        settings = SimpleNamespace(head_timeout=timeout, body_timeout=timeout)
         self.host = SimpleNamespace(draining=Draining(), settings=settings)
 
     def __call__(self, environ: Any, start: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != "/stream":
-            return app(environ, start)
-        return self.stream(start)
+        match environ["PATH_INFO"]:
+            case "/stream":
+                return self.stream(start)
+            case "/last":
+                return self.last(start)
+        return app(environ, start)
+
+    def last(self, start: Any) -> Iterable[bytes]:
+        """Answers once the worker is to stop."""
+        ended = threading.Event()
+        self.host.draining.on_begin(ended.set)
+        ended.wait()
+        start("200 OK", [])
+        return [b"done"]
 
     def stream(self, start: Any) -> Iterator[bytes]:
         ended = threading.Event()
@@ -160,4 +171,5 @@ class Hosted:
         print("the application was closed", flush=True)
 
 
-hosted = Hosted()
+hosted = Hosted(30.0)
+hasty = Hosted(0.4)

@@ -77,7 +77,7 @@ def test_a_lease_that_can_not_be_had_is_refused(api: Api, seconds: object) -> No
 
 @pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS.keys())
 def test_whatever_a_reporter_sends_renews_its_lease(api: Api, report: Report) -> None:
-    path = item((process := api.create(leaseSeconds=3))["id"])
+    path = item((process := api.create(leaseSeconds=6))["id"])
 
     def renewed() -> bool:
         assert report(api, path).status == 200
@@ -102,9 +102,9 @@ def test_a_heartbeat_of_one_that_is_unknown_or_has_ended_is_refused(api: Api) ->
 
 
 def test_a_lost_process_fails_and_its_stream_ends(api: Api) -> None:
-    process = api.create(leaseSeconds=1)
+    process = api.create(leaseSeconds=3)
     path = item(process["id"])
-    api.post(f"{path}/output", {"content": "the last words"})
+    assert api.post(f"{path}/output", {"content": "the last words"}).status == 200
     events = api.get(f"{path}/stream").body.decode()
     assert lost(api, path)
     told = look(api, path)
@@ -122,10 +122,10 @@ def test_a_lost_process_fails_and_its_stream_ends(api: Api) -> None:
 
 
 def test_what_ended_in_time_is_not_lost(api: Api) -> None:
-    completed, cancelled = (api.create(leaseSeconds=1) for _ in range(2))
-    api.patch(item(completed["id"]), {"status": "completed"})
-    api.request("POST", item(cancelled["id"], "/cancel"))
-    silent = item(api.create(leaseSeconds=1)["id"])
+    completed, cancelled = (api.create(leaseSeconds=3) for _ in range(2))
+    assert api.patch(item(completed["id"]), {"status": "completed"}).status == 200
+    assert api.request("POST", item(cancelled["id"], "/cancel")).status == 200
+    silent = item(api.create(leaseSeconds=3)["id"])
     wait_until(lambda: lost(api, silent))
     assert look(api, item(completed["id"]))["status"] == "completed"
     assert look(api, item(cancelled["id"]))["status"] == "cancelled"
@@ -165,7 +165,7 @@ def test_after_a_restart_a_reporter_has_a_whole_lease_to_be_heard_from(
 ) -> None:
     server = live_server()
     api = Api(server.port)
-    process = api.create(leaseSeconds=3)
+    process = api.create(leaseSeconds=6)
     path = item(process["id"])
     server.kill()
     wait_until(lambda: now_ms() > end_of(process))

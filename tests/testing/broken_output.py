@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,13 +91,27 @@ class TakesOutputAfterTheEnd(AcmeStore):
 
 @breaks("test_a_sealed_end_is_final_beside_writers")
 class ChecksTheEndTooEarly(AcmeStore):
+    """One whose first writer looks whether the process has ended, and writes once it has."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._first = threading.Lock()
+        self._told = threading.Event()
+
+    def read_output(self, process_id: str, after: int = 0, limit: int = READ_LIMIT) -> OutputBatch:
+        batch = super().read_output(process_id, after, limit)
+        if batch.sealed:
+            self._told.set()
+        return batch
+
     def append_output(
         self, process_id: str, chunks: Sequence[Chunk], offset: int | None = None
     ) -> int:
         process = self.get(process_id)
         if process.terminal:
             raise TerminalState(process.status)
-        time.sleep(0.01)
+        if self._first.acquire(blocking=False):
+            self._told.wait(5)
         return force(self, process_id, chunks)
 
 
