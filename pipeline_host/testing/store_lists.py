@@ -12,6 +12,7 @@ from pipeline_host.store import ProcessStore
 from pipeline_host.testing.store_base import (
     StoreContractBase,
     moment,
+    moved_to,
     new_process,
     set_fields,
 )
@@ -146,7 +147,8 @@ class FilterContract(StoreContractBase):
     def test_filters_go_by_the_state_now(self, store: ProcessStore) -> None:
         for process_id in "abc":
             store.add(new_process(process_id, workspace="w1"))
-        store.update("a", set_fields(status="failed", metadata={"workspaceId": "w2"}))
+        store.update("a", set_fields(status="failed"))
+        store.update("a", moved_to("w2"))
         store.remove("b")
         assert (ids(store, statuses=("running",)), ids(store, workspace="w1")) == (["c"], ["c"])
         assert (ids(store, statuses=("failed",)), ids(store, workspace="w2")) == (["a"], ["a"])
