@@ -20,6 +20,10 @@ import requests
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gunicorn.conf.py"
+GUNICORN = [sys.executable, "-m", "gunicorn", "--no-control-socket"]
+APP = "pipeline_host.wsgi:app"
+WORKER = ["-k", "pipeline_host.worker.Worker"]
 StartServer = Callable[..., LiveServer]
 PROCESS = {
     "id": "p",
@@ -248,8 +252,51 @@ def opened_in_browser(tmp_path: Path, *flags: str) -> str:
         os.close(terminal)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", str(EXAMPLE)],
+        [*WORKER, "-b", "0.0.0.0:0"],
+        [*WORKER, "-b", "127.0.0.1:0", "-b", "[::]:0"],
+    ],
+    ids=["example", "bind", "second-bind"],
+)
+def test_plain_gunicorn_refuses_to_listen_beyond_loopback(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    ended = subprocess.run(
+        [*GUNICORN, *arguments, APP],
+        env=os.environ
+        | {"PIPELINE_HOST_HOST": "0.0.0.0", "PIPELINE_HOST_PORT": "0"}
+        | {"PIPELINE_HOST_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode in (1, 3)
+    assert "can be reached from other machines" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_plain_gunicorn_serves_on_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    server = subprocess.Popen(
+        [*GUNICORN, *WORKER, "-b", f"unix:{path}", APP],
+        env=os.environ | {"PIPELINE_HOST_DATA_DIR": str(tmp_path / "data")},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            wait_until(lambda: client.connect_ex(str(path)) == 0, timeout=60)
+            client.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
 def test_the_example_serves_the_same_under_plain_gunicorn(tmp_path: Path) -> None:
-    example = Path(__file__).parents[2] / "examples" / "gunicorn.conf.py"
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as sock:
         port = sock.getsockname()[1]
     env = {
@@ -261,7 +308,7 @@ def test_the_example_serves_the_same_under_plain_gunicorn(tmp_path: Path) -> Non
     }
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(example), "pipeline_host.wsgi:app"],
+            [*GUNICORN, "-c", str(EXAMPLE), APP],
             stdout=log,
             stderr=log,
             env=env,
