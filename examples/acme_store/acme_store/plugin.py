@@ -27,6 +27,8 @@ class AcmeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def open_store(context: StoreContext) -> AcmeStore:
     options: AcmeOptions = context.options
     path = Path(options.path) if options.path else context.data_dir / "acme.sqlite3"
+    if context.examining and not path.is_file():
+        raise StartupError(f"{path}: there are no data here")
     try:
         return AcmeStore(path, changes_kept=options.changes_kept)
     except (sqlite3.Error, PipelineHostError, ValueError) as error:
