@@ -16,7 +16,8 @@ from pipeline_host.errors import StoreUnavailable
 from pipeline_host.host import Host
 from pipeline_host.models import Change
 from pipeline_host.observing import time_calls
-from pipeline_host_metrics.shelf import COUNTER, MAX, SUM, Number, Seconds, Shelf, folder_of_server
+from pipeline_host_metrics.folding import COUNTER, MAX, SUM
+from pipeline_host_metrics.shelf import Number, Seconds, Shelf, folder_of_server
 
 FOLDER: Final = "metrics"
 EVERY: Final = 1.0

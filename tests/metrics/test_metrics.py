@@ -16,7 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline_host.testing.pytest_plugin import StartServer
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_metrics.shelf import COUNTER, HISTOGRAM, MAX, SUM, Number, Seconds, Shelf
+from pipeline_host_metrics.folding import COUNTER, HISTOGRAM, MAX, SUM
+from pipeline_host_metrics.lives import name_of
+from pipeline_host_metrics.shelf import Number, Seconds, Shelf
 
 PREFIX = "pipeline_host_"
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -149,7 +151,7 @@ def test_numbers_of_a_dead_worker_count_but_its_gauges(tmp_path: Path) -> None:
     Seconds(shelf, "n", "help", ("a",), (1.0, 2.0)).observe(1.5, ("b",))
     shelf.close()
     for kind in (COUNTER, SUM, MAX, HISTOGRAM):
-        (tmp_path / f"{kind}_{os.getpid()}.db").rename(tmp_path / f"{kind}_4194999.db")
+        (tmp_path / f"{kind}_{name_of(os.getpid())}.db").rename(tmp_path / f"{kind}_4194999-1.db")
     again = Shelf(tmp_path)
     Number(again, COUNTER, f"n{COUNTER}", "help", "a").count("b")
     found: dict[str, Any] = {m.name: [s.value for s in m.samples] for m in again.collect()}
