@@ -172,6 +172,11 @@ class PageContract(StoreContractBase):
         page = many.list(ProcessFilter(statuses=("running",), limit=2))
         assert ([process.id for process in page.processes], page.total) == (["p1", "p3"], 5)
 
+    def test_a_page_of_none_counts_what_matches(self, many: ProcessStore) -> None:
+        page = many.list(ProcessFilter(statuses=("running",), limit=0))
+        assert (page.processes, page.total, page.next_cursor) == ((), 5, None)
+        assert many.list(ProcessFilter(limit=0)).total == 10
+
     def test_beyond_the_end_is_nothing(self, many: ProcessStore) -> None:
         page = many.list(ProcessFilter(offset=10))
         assert (page.processes, page.total, page.next_cursor) == ((), 10, None)

@@ -115,6 +115,15 @@ def test_no_counter_goes_back_when_a_worker_is_killed(live_server: StartServer) 
     wait_until(lambda: value(samples(server), "workers") == 3)
 
 
+def test_what_is_asked_often_does_not_go_through_all_workspaces(live_server: StartServer) -> None:
+    server = live_server()
+    requests.get(f"{server.url}/api/health", timeout=10)
+    samples(server)
+    found = samples(server)
+    assert value(found, "store_seconds_count", operation="list") > 0
+    assert value(found, "store_seconds_count", operation="stats") == 0
+
+
 def test_what_clients_send_makes_no_labels(live_server: StartServer) -> None:
     server = live_server()
     for number in range(20):
