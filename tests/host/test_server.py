@@ -98,7 +98,7 @@ def test_a_worker_that_can_not_start_again_ends_the_server_with_a_sentence(
     (tmp_path / "lost").write_bytes(b"")
     first = server.pid
     os.kill(server.worker_pids()[0], signal.SIGKILL)
-    wait_until(lambda: "Error: data_dir:" in server.log())
+    wait_until(lambda: "Error: Data directory" in server.log())
     wait_until(lambda: "State:\tZ" in Path(f"/proc/{first}/status").read_text("utf-8"))
     assert "Traceback" not in server.log()
 
@@ -250,6 +250,32 @@ def opened_in_browser(tmp_path: Path, *flags: str) -> str:
         server.wait(10)
         os.close(inner)
         os.close(terminal)
+
+
+def test_it_serves_with_the_greatest_numbers_that_it_takes(
+    live_server: StartServer,
+) -> None:
+    day = (
+        *("heartbeat", "head-timeout", "body-timeout", "keepalive", "retention-interval"),
+        *("file.flush_interval", "file.lock_timeout", "webhook.timeout"),
+        *("websocket.silence", "websocket.ping", "websocket.grace"),
+    )
+    flags = [f"--set={name}=86400" if "." in name else f"--{name}=86400" for name in day] + [
+        *("--max-streams=1000000", "--retention-max-age=3153600000"),
+        *("--retention-max-count=1000000000000", "--set=webhook.urls=http://127.0.0.1:9/x"),
+        *(f"--set=file.{name}={2**40}" for name in ("compact_size", "cache_size")),
+        *("--set=file.open_outputs=1000000", "--set=webhook.max_attempts=1000000"),
+    ]
+    server = live_server(*flags)
+    health = requests.get(f"{server.url}/api/health", timeout=10).json()
+    assert "failedPlugins" not in health
+    assert requests.post(f"{server.url}/api/processes", json=PROCESS, timeout=10).ok
+    url = f"{server.url}/api/processes/{PROCESS['id']}/stream"
+    with requests.get(url, stream=True, timeout=10) as stream:
+        assert stream.ok
+        assert next(stream.iter_content(1)) == b":"
+    assert server.stop() == 0
+    assert "Traceback" not in server.log()
 
 
 @pytest.mark.parametrize(

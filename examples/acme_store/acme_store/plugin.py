@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -21,7 +22,7 @@ class AcmeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     path: str = ""
-    changes_kept: int = 10_000
+    changes_kept: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 10_000
 
 
 def open_store(context: StoreContext) -> AcmeStore:
