@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Application:
     check_startable(plugins)
     _warn_of_unused_options(plugins, settings)
     chosen = select_store(plugins, settings)
-    _check_sink_options(plugins.sinks, settings)
+    _check_options((*plugins.routes, *plugins.sinks), settings)
     reports = Reports(plugins.reports)
     with ExitStack() as closing:
         store = LiveStore(open_store(chosen, settings))
@@ -199,13 +199,15 @@ def _claim(owners: dict[str, PluginReport], route: Route, plugin: PluginReport) 
         raise Conflict("path", route.path, (owner, plugin)).error()
 
 
-def _check_sink_options(sinks: Iterable[Provided[SinkSpec]], settings: Settings) -> None:
+def _check_options(
+    provisions: Iterable[Provided[RouteSpec] | Provided[SinkSpec]], settings: Settings
+) -> None:
     """Refuse options that don't fit, before anything is begun.
 
     Raises:
         InvalidSettings: an option is unknown, or has a value that can't be used.
     """
-    for provided in sinks:
+    for provided in provisions:
         if provided.spec.options is not NoOptions:
             plugin_options(settings, provided.spec.name, provided.spec.options)
 

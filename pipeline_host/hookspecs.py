@@ -100,6 +100,8 @@ class RouteSpec:
     factory: Callable[[Host], Iterable[Route]]
     paths: Sequence[str] = ()
     """The templates of its routes, for lists and for finding two plugins that want the same."""
+    options: type[msgspec.Struct] = NoOptions
+    """As for a sink: with defaults, and checked before anything is begun."""
 
 
 class Sink(Protocol):

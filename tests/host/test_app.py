@@ -278,6 +278,16 @@ def test_wrong_options_of_the_store_stop_the_start(start: Start) -> None:
         start(plugins={"file": {"colour": "red"}})
 
 
+@pytest.mark.parametrize(
+    ("plugin", "option", "value"), [("websocket", "ping", 0), ("webhook", "timeout", 1e14)]
+)
+def test_wrong_options_of_routes_or_a_sink_stop_the_start(
+    start: Start, plugin: str, option: str, value: float
+) -> None:
+    with pytest.raises(InvalidSettings, match=rf"^plugins\.{plugin}\.{option} "):
+        start(plugins={plugin: {option: value}})
+
+
 def test_options_for_nobody_are_told(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     start(plugins={"fil": {"durability": "os"}})
     assert "plugins.fil: there are options, but no plugin of that name" in caplog.text
