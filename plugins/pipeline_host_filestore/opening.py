@@ -48,7 +48,7 @@ def find(data_dir: Path, timeout: float) -> FileLock:
         StartupError: there are no data, data are missing, or they can't be read.
     """
     try:
-        if _size(data_dir / journal.NAME) == 0:
+        if not (data_dir / journal.NAME).exists():
             _refuse_lost_journal(data_dir)
             raise StartupError(f"{data_dir}: there are no data here")
         # Where data were copied without their lock, nobody has them open.
