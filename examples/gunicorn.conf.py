@@ -7,12 +7,21 @@ settings file; gunicorn's own are here.
 """
 
 import math
+import sys
 
 from pipeline_host.config import load_settings
+from pipeline_host.errors import StartupError
+from pipeline_host.serving.listener import check_host
 
-settings = load_settings()
+# Loopback only: this server doesn't ask who its clients are. The worker refuses to serve on
+# anything else, so a server for other machines needs a reverse proxy that asks; it may bind to a
+# UNIX socket for that.
+try:
+    settings = load_settings()
+    check_host(settings.host)
+except StartupError as error:
+    sys.exit(f"Error: {error}")
 
-# Loopback only: this server doesn't ask who its clients are.
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = f"{host}:{settings.port}"
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import falcon
 
 from pipeline_host.bodies import HOST_KEY
 from pipeline_host.config import Settings, plugin_options
+from pipeline_host.data_dir import make_data_dir
 from pipeline_host.errors import PluginError, StartupError
 from pipeline_host.expiry import Expiry
 from pipeline_host.guard import SECURITY_HEADERS, Guard, refusal_answer
@@ -92,7 +91,7 @@ def create_app(settings: Settings) -> Application:
     check_startable(plugins)
     _warn_of_unused_options(plugins, settings)
     chosen = select_store(plugins, settings)
-    _check_sink_options(plugins.sinks, settings)
+    _check_options((*plugins.routes, *plugins.sinks), settings)
     reports = Reports(plugins.reports)
     with ExitStack() as closing:
         store = LiveStore(open_store(chosen, settings))
@@ -119,8 +118,13 @@ def create_app(settings: Settings) -> Application:
         return Application(host, falcon_app, closing.pop_all())
 
 
-def open_store(chosen: Provided[Any], settings: Settings) -> ProcessStore:
+def open_store(
+    chosen: Provided[Any], settings: Settings, *, examining: bool = False
+) -> ProcessStore:
     """Open the selected store in the data directory, which is made if it isn't there.
+
+    Args:
+        examining: only to look what is there; nothing is made.
 
     Raises:
         StartupError: the directory or the store can't be used so.
@@ -132,9 +136,10 @@ def open_store(chosen: Provided[Any], settings: Settings) -> ProcessStore:
             "because it can't be shared between processes"
         )
     options = plugin_options(settings, spec.name, spec.options)
-    _make_data_dir(settings.data_dir)
+    if not examining:
+        make_data_dir(settings.data_dir)
     try:
-        store = spec.factory(StoreContext(settings.data_dir, options))
+        store = spec.factory(StoreContext(settings.data_dir, options, examining))
     except StartupError:
         raise
     except Exception as error:
@@ -149,15 +154,6 @@ def open_store(chosen: Provided[Any], settings: Settings) -> ProcessStore:
             f"store {spec.name}: {chosen.plugin} declares it shared, but it has no doorbell"
         )
     return store
-
-
-def _make_data_dir(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartupError(f"data_dir: {path} can't be made: {error.strerror}") from error
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise StartupError(f"data_dir: {path} can't be written to: Permission denied")
 
 
 def _warn_of_unused_options(plugins: Plugins, settings: Settings) -> None:
@@ -203,13 +199,15 @@ def _claim(owners: dict[str, PluginReport], route: Route, plugin: PluginReport) 
         raise Conflict("path", route.path, (owner, plugin)).error()
 
 
-def _check_sink_options(sinks: Iterable[Provided[SinkSpec]], settings: Settings) -> None:
+def _check_options(
+    provisions: Iterable[Provided[RouteSpec] | Provided[SinkSpec]], settings: Settings
+) -> None:
     """Refuse options that don't fit, before anything is begun.
 
     Raises:
         InvalidSettings: an option is unknown, or has a value that can't be used.
     """
-    for provided in sinks:
+    for provided in provisions:
         if provided.spec.options is not NoOptions:
             plugin_options(settings, provided.spec.name, provided.spec.options)
 

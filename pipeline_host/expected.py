@@ -49,5 +49,5 @@ def _bounds(meta: msgspec.Meta) -> str:
     if meta.ge is not None:
         return f" of {meta.ge} or more"
     if meta.gt is not None:
-        return f" above {meta.gt}"
+        return f" above {meta.gt}" + ("" if meta.le is None else f", at most {meta.le}")
     return ""

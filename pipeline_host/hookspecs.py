@@ -49,10 +49,13 @@ class StoreContext:
     Attributes:
         data_dir: a folder of the server's, already made, for a store that keeps files.
         options: the ``[plugins.NAME]`` settings, as the record's ``options`` type.
+        examining: the store is only opened to look what is there, in a folder that may be anyone's:
+            make nothing, change nothing, and raise ``StartupError`` where there are no data.
     """
 
     data_dir: Path
     options: Any
+    examining: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ class RouteSpec:
     factory: Callable[[Host], Iterable[Route]]
     paths: Sequence[str] = ()
     """The templates of its routes, for lists and for finding two plugins that want the same."""
+    options: type[msgspec.Struct] = NoOptions
+    """As for a sink: with defaults, and checked before anything is begun."""
 
 
 class Sink(Protocol):

@@ -18,6 +18,9 @@ from msgspec import Meta
 ENV_PREFIX: Final = "PIPELINE_HOST_"
 _HOST: Final = r"^[A-Za-z0-9._:%-]+$"
 _HOST_NAME: Final = r"^([A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?)$"
+_DAY: Final = 86_400
+_CENTURY: Final = 100 * 365 * _DAY
+"""In seconds. Clocks and timers take no numbers of any size."""
 _ORIGIN: Final = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/\s,]+$"
 
 
@@ -96,22 +99,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="The largest JSON body taken, in bytes.", ge=1024, le=2**40)
     ] = 16 * 1024 * 1024
     heartbeat: Annotated[
-        float, Meta(description="Seconds of silence after which a stream sends a heartbeat.", gt=0)
+        float,
+        Meta(
+            description="Seconds of silence after which a stream sends a heartbeat.", gt=0, le=_DAY
+        ),
     ] = 15.0
     head_timeout: Annotated[
-        float, Meta(description="Seconds that the head of a request may take.", gt=0)
+        float, Meta(description="Seconds that the head of a request may take.", gt=0, le=_DAY)
     ] = 10.0
     body_timeout: Annotated[
-        float, Meta(description="Seconds that a JSON body may stall.", gt=0)
+        float, Meta(description="Seconds that a JSON body may stall.", gt=0, le=_DAY)
     ] = 10.0
     keepalive: Annotated[
-        float, Meta(description="Seconds that an idle connection is kept; 0 closes at once.", ge=0)
+        float,
+        Meta(
+            description="Seconds that an idle connection is kept; 0 closes at once.", ge=0, le=_DAY
+        ),
     ] = 75.0
     graceful_timeout: Annotated[
-        float, Meta(description="Seconds that requests get to end when the server stops.", ge=0)
+        float,
+        Meta(description="Seconds that requests get to end when the server stops.", ge=0, le=_DAY),
     ] = 1.5
     max_streams: Annotated[
-        int, Meta(description="How many live connections a worker keeps at a time.", ge=1)
+        int,
+        Meta(description="How many live connections a worker keeps at a time.", ge=1, le=1_000_000),
     ] = 20_000
     access_log: Annotated[bool, Meta(description="Log each request.")] = False
     log_level: Annotated[
@@ -119,15 +130,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="The least severe messages that are logged."),
     ] = "warning"
     retention_max_age: Annotated[
-        Annotated[float, Meta(gt=0)] | None,
+        Annotated[float, Meta(gt=0, le=_CENTURY)] | None,
         Meta(description="Seconds after its end that a process is kept; for ever if unset."),
     ] = None
     retention_max_count: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
+        Annotated[int, Meta(ge=0, le=10**12)] | None,
         Meta(description="How many processes are kept; all if unset. None that runs is removed."),
     ] = None
     retention_interval: Annotated[
-        float, Meta(description="Seconds between two rounds of retention.", gt=0)
+        float, Meta(description="Seconds between two rounds of retention.", gt=0, le=_DAY)
     ] = 60.0
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     """The options of plugins, ``[plugins.NAME]``; see :func:`plugin_options`."""

@@ -74,6 +74,8 @@ class ProcessStore(abc.ABC):
     def list(self, query: ProcessFilter) -> Page:
         """One page of the processes that match.
 
+        A page of none (``limit`` 0) only counts: it is what is asked for often.
+
         Raises:
             InvalidInput: ``query.cursor`` is not one that a page gave.
         """

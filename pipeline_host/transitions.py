@@ -166,12 +166,15 @@ def expired(process: Process) -> Process:
 def _merged_metadata(
     old: dict[str, Any] | None, new: dict[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Merge key by key; ``null`` clears a key, and all of them, but never the workspace."""
+    """Merge key by key; ``null`` clears a key, and all of them. What is told of the workspace
+    stays: who follows the one would never be told that a process has left it for another.
+    """
     old = old or {}
+    kept = {key: old[key] for key in _WORKSPACE_KEYS if old.get(key) is not None}
     if new is None:
-        return {key: old[key] for key in _WORKSPACE_KEYS if key in old} or None
-    given = {key: value for key, value in new.items() if value is not None}
-    cleared = new.keys() - given.keys() - set(_WORKSPACE_KEYS)
+        return kept or None
+    given = {key: value for key, value in new.items() if value is not None} | kept
+    cleared = new.keys() - given.keys()
     return {key: value for key, value in (old | given).items() if key not in cleared}
 
 

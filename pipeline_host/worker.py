@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from types import FrameType
@@ -17,11 +18,14 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Pool
 from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.wsgi import base_environ
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import VERSION, PyWSGIServer
 
+from pipeline_host.errors import StartupError
 from pipeline_host.serving.handler import Handler
+from pipeline_host.serving.listener import check_listeners
 from pipeline_host.serving.startup import ENDINGS
 
 _NOTIFY: Final = 1.0
@@ -84,7 +88,7 @@ class Worker(GeventWebSocketWorker):  # type: ignore[misc]  # it is untyped
 
     Works with any WSGI application. One that has a ``host`` (see
     :class:`pipeline_host.host.Host`) is told when to drain, sets the time limits that gunicorn
-    has no setting for, and is closed at the end.
+    has no setting for, is served on loopback only, and is closed at the end.
     """
 
     server_class = Server
@@ -100,6 +104,17 @@ class Worker(GeventWebSocketWorker):  # type: ignore[misc]  # it is untyped
         if nohup:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+
+    def load_wsgi(self) -> None:
+        """Load the application; one that can't start so ends gunicorn, with the sentence why."""
+        try:
+            super().load_wsgi()
+            self.host = getattr(self.wsgi, "host", None)
+            if self.host is not None:
+                check_listeners(self.sockets)
+        except StartupError as error:
+            self.log.error("%s", error)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop in good order."""
@@ -122,7 +137,6 @@ class Worker(GeventWebSocketWorker):  # type: ignore[misc]  # it is untyped
 
     def run(self) -> None:
         _allow_many_files()
-        self.host = getattr(self.wsgi, "host", None)
         settings = getattr(self.host, "settings", None)
         self.waits = Waits(
             head=getattr(settings, "head_timeout", 10.0),

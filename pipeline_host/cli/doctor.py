@@ -47,8 +47,8 @@ class Findings(Model, frozen=True):
 def doctor_command(settings: Settings, as_json: bool) -> None:
     """Look for damaged data and undelivered messages.
 
-    Nothing is repaired or removed; the server may run meanwhile. The exit code is 1 if something
-    is wrong.
+    Nothing is made, repaired or removed; the server may run meanwhile. The exit code is 1 if
+    something is wrong.
     """
     found = examine(settings)
     if as_json:
@@ -107,7 +107,8 @@ def _problems_of_store(settings: Settings) -> Sequence[str]:
 
     try:
         chosen = select_store(load_plugins(settings), settings)
-        with contextlib.closing(open_store(chosen, replace(settings, workers=1))) as store:
+        alone = replace(settings, workers=1)
+        with contextlib.closing(open_store(chosen, alone, examining=True)) as store:
             store.stats()
             return store.examine() if isinstance(store, ExaminedStore) else ()
     except PipelineHostError as error:

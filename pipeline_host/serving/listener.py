@@ -1,10 +1,11 @@
-"""The socket that the server listens on, or a sentence that says why there is none."""
+"""Where the server listens, or a sentence that says why it doesn't."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
 import socket
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pipeline_host.errors import StartupError
@@ -18,7 +19,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     Raises:
         StartupError: the port is taken, or the address isn't one of this machine's loopback.
     """
-    family, address = _loopback_address(host, port)
+    family, address = _addresses(host, port)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,13 +37,36 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _loopback_address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
-    """The address that a host name stands for, IPv4 before IPv6."""
+def check_host(host: str) -> None:
+    """Refuse to listen where other machines could reach a server that asks for no token.
+
+    Args:
+        host: a host name or an IP address; all that a name stands for has to be loopback.
+
+    Raises:
+        StartupError: it is unknown, or isn't one of this machine's loopback.
+    """
+    _addresses(host, 0)
+
+
+def check_listeners(listeners: Iterable[socket.socket]) -> None:
+    """Refuse sockets that were opened elsewhere, as :func:`check_host` does; UNIX sockets may be.
+
+    Raises:
+        StartupError: other machines can reach one of them.
+    """
+    for listener in listeners:
+        if listener.family in (socket.AF_INET, socket.AF_INET6):
+            check_host(listener.getsockname()[0])
+
+
+def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
+    """The loopback addresses that a host name stands for, IPv4 before IPv6."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise StartupError(f"host: {host} isn't a known host name or IP address") from None
-    addresses = sorted(
+    addresses: list[tuple[socket.AddressFamily, Any]] = sorted(
         ((family, address) for family, _, _, _, address in found),
         key=lambda one: one[0] != socket.AF_INET,
     )
@@ -53,7 +77,7 @@ def _loopback_address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
                 "anyone who they are; listen on 127.0.0.1 and use an SSH tunnel, or a reverse "
                 "proxy that does"
             )
-    return addresses[0]
+    return addresses
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

@@ -56,6 +56,7 @@ class ProcessStoreContract(
             def open_store(self, folder):
                 return MyStore(folder / "data")
 
-    ``open_store`` opens the store on the data of a folder; ``durable``, ``shared`` and ``leads``
-    say what the store can do (see :class:`~pipeline_host.testing.store_base.StoreContractBase`).
+    ``open_store`` opens the store on the data of a folder; ``durable``, ``shared``, ``leads`` and
+    ``patience`` say what the store can do (see
+    :class:`~pipeline_host.testing.store_base.StoreContractBase`).
     """

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline_host.errors import PipelineHostError
 from pipeline_host.models import Change, Chunk, Process, ProcessPatch, Timestamp
@@ -102,6 +103,11 @@ def new_process(process_id: str = "p", **fields: Any) -> Process:
 def set_fields(**fields: Any) -> Mutation:
     """The mutation that a PATCH with these fields asks for."""
     return patch(ProcessPatch(**fields))
+
+
+def moved_to(workspace: str) -> Mutation:
+    """A mutation that puts a process into a workspace, which no patch does once it is in one."""
+    return lambda process: replace(process, metadata={"workspaceId": workspace})
 
 
 def chunks(*contents: str, stream: str | None = None) -> tuple[Chunk, ...]:

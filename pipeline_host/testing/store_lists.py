@@ -12,6 +12,7 @@ from pipeline_host.store import ProcessStore
 from pipeline_host.testing.store_base import (
     StoreContractBase,
     moment,
+    moved_to,
     new_process,
     set_fields,
 )
@@ -146,7 +147,8 @@ class FilterContract(StoreContractBase):
     def test_filters_go_by_the_state_now(self, store: ProcessStore) -> None:
         for process_id in "abc":
             store.add(new_process(process_id, workspace="w1"))
-        store.update("a", set_fields(status="failed", metadata={"workspaceId": "w2"}))
+        store.update("a", set_fields(status="failed"))
+        store.update("a", moved_to("w2"))
         store.remove("b")
         assert (ids(store, statuses=("running",)), ids(store, workspace="w1")) == (["c"], ["c"])
         assert (ids(store, statuses=("failed",)), ids(store, workspace="w2")) == (["a"], ["a"])
@@ -169,6 +171,11 @@ class PageContract(StoreContractBase):
     def test_total_counts_what_matches(self, many: ProcessStore) -> None:
         page = many.list(ProcessFilter(statuses=("running",), limit=2))
         assert ([process.id for process in page.processes], page.total) == (["p1", "p3"], 5)
+
+    def test_a_page_of_none_counts_what_matches(self, many: ProcessStore) -> None:
+        page = many.list(ProcessFilter(statuses=("running",), limit=0))
+        assert (page.processes, page.total, page.next_cursor) == ((), 5, None)
+        assert many.list(ProcessFilter(limit=0)).total == 10
 
     def test_beyond_the_end_is_nothing(self, many: ProcessStore) -> None:
         page = many.list(ProcessFilter(offset=10))

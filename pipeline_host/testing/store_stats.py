@@ -12,6 +12,7 @@ from pipeline_host.models import (
 from pipeline_host.store import ProcessStore
 from pipeline_host.testing.store_base import (
     StoreContractBase,
+    moved_to,
     new_process,
     race,
     set_fields,
@@ -60,7 +61,7 @@ class StatsContract(StoreContractBase):
     def test_a_process_that_moves_is_counted_where_it_is(self, store: ProcessStore) -> None:
         store.add(new_process("a", workspace="w1"))
         store.add(new_process("b", workspace="w1"))
-        store.update("a", set_fields(metadata={"workspaceId": "w2"}))
+        store.update("a", moved_to("w2"))
         counts = {entry.workspace_id: entry.count for entry in store.stats().by_workspace}
         assert counts == {"w1": 1, "w2": 1}
 

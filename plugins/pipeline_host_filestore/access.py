@@ -30,12 +30,16 @@ class Access:
 
     Args:
         notices: sentences that were noted under a lock; logged as soon as it is released.
+        cuts: what is incomplete at the end is cut off under the lock.
     """
 
-    def __init__(self, lock: FileLock, replica: Replica, notices: deque[str]) -> None:
+    def __init__(
+        self, lock: FileLock, replica: Replica, notices: deque[str], *, cuts: bool = True
+    ) -> None:
         self._state: _Opened | None = _Opened(lock, replica)
         self._mutex = threading.Lock()
         self._notices = notices
+        self._cuts = cuts
 
     @contextmanager
     def reading(self) -> Iterator[Replica]:
@@ -72,7 +76,7 @@ class Access:
         try:
             with self._opened().lock.held(), self._mutex:
                 replica = self._opened().replica
-                replica.refresh(locked=True)
+                replica.refresh(locked=True, cuts=self._cuts)
                 yield replica
         finally:
             self.tell()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections import deque
 from pathlib import Path
 
+from pipeline_host.data_dir import make_data_dir, unusable
 from pipeline_host.errors import StartupError, StoreUnavailable
 from pipeline_host_filestore import journal, lock, outputs
 from pipeline_host_filestore.lock import FileLock
@@ -29,17 +28,34 @@ def prepare(data_dir: Path, timeout: float) -> FileLock:
         StartupError: the directory can't be used, or data is missing in it.
     """
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_data_dir(data_dir)
         held = FileLock(data_dir / lock.NAME, timeout)
         with held.held():
             if _size(data_dir / journal.NAME) == 0:
                 _refuse_lost_journal(data_dir)
                 journal.create(data_dir)
     except OSError as error:
-        raise StartupError(_sentence(data_dir, error)) from error
+        raise unusable(data_dir, error) from error
     except StoreUnavailable as error:
         raise StartupError(f"Data directory {data_dir} can't be used: {error}") from error
     return held
+
+
+def find(data_dir: Path, timeout: float) -> FileLock:
+    """The lock of a directory that is only looked at: what isn't there isn't made.
+
+    Raises:
+        StartupError: there are no data, data are missing, or they can't be read.
+    """
+    try:
+        if not (data_dir / journal.NAME).exists():
+            _refuse_lost_journal(data_dir)
+            raise StartupError(f"{data_dir}: there are no data here")
+        # Where data were copied without their lock, nobody has them open.
+        there = data_dir / lock.NAME
+        return FileLock(there if there.exists() else data_dir / journal.NAME, timeout)
+    except OSError as error:
+        raise unusable(data_dir, error) from error
 
 
 def open_replica(
@@ -83,15 +99,3 @@ def _refuse_lost_journal(data_dir: Path) -> None:
             f"{data_dir / journal.NAME} is missing or empty, but there is output of processes"
             f" ({left}). Put the journal back from a copy, or choose another data directory"
         )
-
-
-def _sentence(data_dir: Path, error: OSError) -> str:
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        reason = "it is not a directory"
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        reason = f"user {os.geteuid()} may not write there"
-    elif error.errno == errno.EROFS:
-        reason = "its file system is read-only"
-    else:
-        reason = error.strerror or str(error)
-    return f"Data directory {data_dir} can't be used: {reason}"

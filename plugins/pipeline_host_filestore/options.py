@@ -25,8 +25,8 @@ class FileStoreOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     durability: Durability = "synced"
-    flush_interval: Annotated[float, Meta(gt=0)] = 1.0
-    compact_size: Annotated[int, Meta(ge=0)] = 8 * 1024 * 1024
-    cache_size: Annotated[int, Meta(ge=0)] = 32 * 1024 * 1024
-    open_outputs: Annotated[int, Meta(ge=1)] = 256
-    lock_timeout: Annotated[float, Meta(gt=0)] = 10.0
+    flush_interval: Annotated[float, Meta(gt=0, le=86_400)] = 1.0
+    compact_size: Annotated[int, Meta(ge=0, le=2**40)] = 8 * 1024 * 1024
+    cache_size: Annotated[int, Meta(ge=0, le=2**40)] = 32 * 1024 * 1024
+    open_outputs: Annotated[int, Meta(ge=1, le=1_000_000)] = 256
+    lock_timeout: Annotated[float, Meta(gt=0, le=86_400)] = 10.0

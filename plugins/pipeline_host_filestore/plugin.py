@@ -25,4 +25,4 @@ def pipeline_host_process_stores() -> Iterable[StoreSpec]:
 def _open(context: StoreContext) -> ProcessStore:
     from pipeline_host_filestore.store import FileProcessStore
 
-    return FileProcessStore(context.data_dir, context.options)
+    return FileProcessStore(context.data_dir, context.options, examining=context.examining)

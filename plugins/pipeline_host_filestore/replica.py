@@ -67,11 +67,12 @@ class Replica:
         """What is left out of this generation's file, because it can't be read or followed."""
         return [*self.journal.damage, *self._unusable]
 
-    def refresh(self, *, locked: bool) -> None:
+    def refresh(self, *, locked: bool, cuts: bool = True) -> None:
         """Read what any worker has appended since.
 
         Args:
             locked: the lock is held, so that the end of the file can be put in order.
+            cuts: then do so; otherwise an incomplete record is left where it is.
 
         Raises:
             InDoubt: try again under the lock.
@@ -86,7 +87,7 @@ class Replica:
                 size, replaced = self.journal.look()
             if size != self.journal.position:
                 self._read_on(size, final=locked)
-                if locked and self.journal.position < size:
+                if locked and cuts and self.journal.position < size:
                     self._cut(size)
         except OSError as error:
             raise unavailable("read", self._path, error) from error

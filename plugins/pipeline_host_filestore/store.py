@@ -46,7 +46,7 @@ from pipeline_host_filestore.doorbell import Doorbell
 from pipeline_host_filestore.flusher import Flusher
 from pipeline_host_filestore.index import Entry, Index
 from pipeline_host_filestore.leading import FileLead, Leading
-from pipeline_host_filestore.opening import open_replica, prepare
+from pipeline_host_filestore.opening import find, open_replica, prepare
 from pipeline_host_filestore.operations import Add, Clear, Register, Remove
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.output import OutputLog, Tail
@@ -69,6 +69,7 @@ class FileProcessStore(ProcessStore):
         data_dir: the folder that holds it all, made if it isn't there.
         options: see there, above all for ``durability``.
         fdatasync: how a file is synced.
+        examining: it is only read from; nothing is made, deleted or put in order.
 
     Raises:
         StartupError: the folder can't be used, or what lies in it can't be read; says why.
@@ -80,25 +81,27 @@ class FileProcessStore(ProcessStore):
         options: FileStoreOptions | None = None,
         *,
         fdatasync: Sync = os.fdatasync,
+        examining: bool = False,
     ) -> None:
         options = options or FileStoreOptions()
         self._data_dir = data_dir = data_dir.absolute()
         self._durability = options.durability
         notices: deque[str] = deque()
-        lock = prepare(data_dir, options.lock_timeout)
+        lock = (find if examining else prepare)(data_dir, options.lock_timeout)
         self._outputs = OutputLogs(
             data_dir / outputs.FOLDER, options.open_outputs, fdatasync, notices.append
         )
         replica = open_replica(data_dir, options, fdatasync, notices, self._outputs)
         self._epoch = replica.epoch
-        self._access = Access(lock, replica, notices)
+        self._access = Access(lock, replica, notices, cuts=not examining)
         self._flusher = Flusher(options.flush_interval)
         self._doorbell = Doorbell()
         self._leading = Leading(data_dir)
         self._compactor = Compactor(
             data_dir, self._access, self._outputs, fdatasync, options.compact_size
         )
-        self._compactor.sweep()
+        if not examining:
+            self._compactor.sweep()
 
     @property
     def epoch(self) -> str:

@@ -14,9 +14,10 @@ from prometheus_client.core import GaugeMetricFamily
 
 from pipeline_host.errors import StoreUnavailable
 from pipeline_host.host import Host
-from pipeline_host.models import Change
+from pipeline_host.models import STATUSES, Change, ProcessFilter
 from pipeline_host.observing import time_calls
-from pipeline_host_metrics.shelf import COUNTER, MAX, SUM, Number, Seconds, Shelf, folder_of_server
+from pipeline_host_metrics.folding import COUNTER, MAX, SUM
+from pipeline_host_metrics.shelf import Number, Seconds, Shelf, folder_of_server
 
 FOLDER: Final = "metrics"
 EVERY: Final = 1.0
@@ -98,8 +99,9 @@ class Metrics:
         processes = GaugeMetricFamily(
             "pipeline_host_processes", "Processes that are stored", labels=["status"]
         )
-        for status, count in self._host.store.stats().by_status.items():
-            processes.add_metric([status], count)
+        for status in STATUSES:
+            found = self._host.store.list(ProcessFilter(statuses=(status,), limit=0))
+            processes.add_metric([status], found.total)
         return [processes, *self._shelf.collect()]
 
     def _observe_request(self, method: str, route: str | None, status: int, seconds: float) -> None:

@@ -7,7 +7,6 @@ so that no counter ever goes backwards.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import threading
@@ -20,14 +19,14 @@ from prometheus_client import Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from pipeline_host_metrics.folding import COUNTER, HISTOGRAM, MAX, SUM, counting, current, fold
+from pipeline_host_metrics.lives import name_of
+
 Labels: TypeAlias = tuple[str, ...]
 
-COUNTER: Final = "counter"
-HISTOGRAM: Final = "histogram"
-SUM: Final = "gauge_livesum"
-MAX: Final = "gauge_livemax"
-"""The types: a gauge is the sum, or the greatest, of what the living workers say."""
-_LIVE: Final = "gauge_live"
+_FRACTIONS: Final = 2.0**24
+"""Durations are kept in this part of a second: their sums then are exact, so that none becomes
+smaller when it is added up in another order."""
 _open: Final[Any] = MmapedDict  # untyped, as merge is
 _merge: Final[Any] = MultiProcessCollector.merge
 
@@ -42,8 +41,9 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fold(folder)
         self._files = {
-            kind: _open(str(folder / f"{kind}_{os.getpid()}.db"))
+            kind: _open(str(folder / f"{kind}_{name_of(os.getpid())}.db"))
             for kind in (COUNTER, HISTOGRAM, SUM, MAX)
         }
         self._lock = threading.Lock()
@@ -70,14 +70,19 @@ class Shelf:
 
     def collect(self) -> Iterable[Metric]:
         """What the numbers of all workers come to; of dead ones the gauges don't count."""
-        files = [
-            str(path)
-            for path in self._folder.glob("*.db")
-            if path.stat().st_size  # not just being made
-            and (not path.name.startswith(_LIVE) or _runs(path))
-        ]
-        merged: Iterable[Metric] = _merge(files, accumulate=True)
-        return merged
+        while True:
+            folding = current(self._folder)
+            try:
+                files = [
+                    str(path)
+                    for path in counting(self._folder, folding)
+                    if path.stat().st_size  # not just being made
+                ]
+                merged: Iterable[Metric] = _merge(files, accumulate=True)
+            except FileNotFoundError:
+                continue
+            if current(self._folder) == folding:
+                return merged
 
     def close(self) -> None:
         with self._lock:
@@ -151,6 +156,7 @@ class Seconds:
         if series is None:
             series = self._series[labels] = self._make(labels)
         place = bisect_left(self._bounds, seconds)
+        seconds = round(seconds * _FRACTIONS) / _FRACTIONS
         series.counts[place] += 1
         series.sum += seconds
         self._shelf.write_two(
@@ -172,30 +178,9 @@ def folder_of_server(parent: Path) -> Path:
 
     It is named after the process that started the workers, and when that began.
     """
-    own = parent / _name_of(os.getppid())
+    own = parent / name_of(os.getppid())
     for other in parent.glob("*-*"):
         pid = other.name.partition("-")[0]
-        if other != own and pid.isdecimal() and other.name != _name_of(int(pid)):
+        if other != own and pid.isdecimal() and other.name != name_of(int(pid)):
             shutil.rmtree(other, ignore_errors=True)
     return own
-
-
-def _name_of(pid: int) -> str:
-    """Names a process, and no other that has the same number later."""
-    started = "0"
-    with contextlib.suppress(OSError):
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-        started = stat.rpartition(")")[2].split()[19]
-    return f"{pid}-{started}"
-
-
-def _runs(path: Path) -> bool:
-    """Whether the worker runs whose numbers a file holds."""
-    pid = int(path.stem.rpartition("_")[2])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import falcon
 
 from pipeline_host.host import Host
+from pipeline_host.models import ProcessFilter
 from pipeline_host_rest.operations import PathItem, answer, operation
 from pipeline_host_rest.replies import reply
 
 
 class HealthResource:
-    """Costs the same however many processes there are, so that it may be asked often."""
+    """Costs the same however many processes and workspaces there are, so it may be asked often."""
 
     openapi: ClassVar[PathItem] = {
         "get": operation("Whether the service answers", answers={200: answer("It does", "Health")})
@@ -27,7 +28,7 @@ class HealthResource:
         health: dict[str, Any] = {
             "status": "ok",
             "uptime": round(time.monotonic() - host.started, 3),
-            "processCount": host.store.stats().total_processes,
+            "processCount": host.store.list(ProcessFilter(limit=0)).total,
         }
         failed = [
             {"name": report.name, "distribution": report.distribution, "error": report.error}

@@ -31,5 +31,5 @@ class WebhookOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     urls: tuple[Url, ...] = ()
     events: tuple[ChangeKind, ...] = ()
     secret: str = ""
-    timeout: Annotated[float, Meta(gt=0)] = 10.0
-    max_attempts: Annotated[int, Meta(ge=1)] = 8
+    timeout: Annotated[float, Meta(gt=0, le=86_400)] = 10.0
+    max_attempts: Annotated[int, Meta(ge=1, le=1_000_000)] = 8

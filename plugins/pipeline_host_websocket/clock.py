@@ -20,11 +20,11 @@ _LOOKS: Final = 6
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings ``[plugins.websocket]``, in seconds."""
 
-    silence: Annotated[float, msgspec.Meta(gt=0)] = 90.0
+    silence: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 90.0
     """After how long without a word a client is dropped."""
-    ping: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    ping: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 30.0
     """After how long without a word it is asked whether it is still there."""
-    grace: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    grace: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 1.0
     """How long a new one has to say what it wants to be told, before it is told everything."""
 
 

@@ -18,4 +18,12 @@ def routes(host: Host) -> Iterable[Route]:
 
 @hookimpl
 def pipeline_host_routes() -> Iterable[RouteSpec]:
-    return [RouteSpec("websocket", "Changes and output, live, over a WebSocket", routes, (PATH,))]
+    return [
+        RouteSpec(
+            "websocket",
+            "Changes and output, live, over a WebSocket",
+            routes,
+            paths=(PATH,),
+            options=Options,
+        )
+    ]

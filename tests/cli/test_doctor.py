@@ -95,11 +95,45 @@ def test_damage_of_output_is_told_with_its_process(data_dir: Path) -> None:
     assert "(output of process " in problem
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_it_changes_nothing(data_dir: Path) -> None:
+    """Neither what a server would put in order when it starts, nor what it would sweep away."""
     break_byte(data_dir / "journal.jsonl", b"preview of a")
-    before = {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
+    with (data_dir / "journal.jsonl").open("ab") as journal:
+        journal.write(b"an incomplete record")
+    before = contents(data_dir)
+    assert len(findings(data_dir)["problems"]) == 1
+    assert contents(data_dir) == before
+
+
+def test_it_deletes_no_output_that_nobody_has(data_dir: Path) -> None:
+    output = {path: path.read_bytes() for path in data_dir.glob("output/*/*")}
+    store = FileProcessStore(data_dir)
+    store.remove("a")
+    store.close()
+    for path, data in output.items():
+        path.write_bytes(data)
+    before = contents(data_dir)
     doctor(data_dir)
-    assert {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()} == before
+    assert contents(data_dir) == before
+
+
+def test_a_copy_without_its_lock_is_looked_at_as_it_is(data_dir: Path) -> None:
+    (data_dir / "lock").unlink()
+    break_byte(data_dir / "journal.jsonl", b"preview of a")
+    before = contents(data_dir)
+    assert len(findings(data_dir)["problems"]) == 1
+    assert contents(data_dir) == before
+
+
+def test_where_there_are_no_data_it_says_so_and_makes_none(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (problem,) = findings(tmp_path)["problems"]
+    assert problem == f"{tmp_path}: there are no data here"
+    assert contents(tmp_path) == {tmp_path / "notes.txt": b"mine"}
 
 
 def test_data_that_cant_be_opened_is_a_problem(data_dir: Path) -> None:

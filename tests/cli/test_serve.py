@@ -87,7 +87,7 @@ def test_a_data_directory_that_can_not_be_used_is_named(
     (tmp_path / "file").write_bytes(b"")
     where = str(tmp_path / "file")
     done = command_line("serve", "--port", "0", "--data-dir", where, "--workers", workers)
-    assert f"data_dir: {where}" in refused(done)
+    assert f"Data directory {where} can't be used: it is not a directory" in refused(done)
 
 
 def test_an_unknown_store_is_refused_with_those_there_are(command_line: Run) -> None:

@@ -113,12 +113,13 @@ def test_every_setting_can_be_set_from_everywhere(name: str, write_config: Write
         ("host", "a b", "a host name or an IP address"),
         ("host", "http://x", "a host name or an IP address"),
         ("open", "perhaps", "true or false"),
-        ("heartbeat", "0", "a number above 0"),
-        ("heartbeat", "nan", "a number above 0"),
-        ("keepalive", "inf", "a number of 0 or more"),
+        ("heartbeat", "0", "a number above 0, at most 86400"),
+        ("heartbeat", "nan", "a number above 0, at most 86400"),
+        ("keepalive", "inf", "a number from 0 to 86400"),
         ("log_level", "loud", "one of debug, info, warning, error, critical"),
-        ("retention_max_age", "-1", "a number above 0"),
-        ("retention_max_count", "x", "an integer of 0 or more"),
+        ("retention_max_age", "-1", "a number above 0, at most 3153600000"),
+        ("retention_max_age", "1e14", "a number above 0, at most 3153600000"),
+        ("retention_max_count", "x", "an integer from 0 to 1000000000000"),
         ("allowed_hosts", "box:80", "a list, each of it a host name, no port"),
         ("allowed_origins", "null", "a list, each of it an origin, https://example.org"),
         ("allowed_origins", "https://x/y", "a list, each of it an origin, https://example.org"),
@@ -134,6 +135,16 @@ def test_a_wrong_value_is_named_with_its_place_and_what_was_expected(
     assert given.startswith(f"{name} ({DECLARATIONS[name].flag}): expected {expected}, got ")
     file = write_config(f"{name} = {msgspec.json.encode(got).decode()}")
     assert refusal(env={}, config_file=file).startswith(f"{name} ({file}): expected {expected}, ")
+
+
+def is_number(name: str) -> bool:
+    return type(DECLARATIONS[name].default) in (int, float) or name.startswith("retention_max")
+
+
+@pytest.mark.parametrize("text", ["1e14", "inf", "nan", "-inf", str(10**30), "-1e14", "1e400"])
+@pytest.mark.parametrize("name", [name for name in DECLARATIONS if is_number(name)])
+def test_a_number_of_any_size_is_refused(name: str, text: str) -> None:
+    assert ": expected a" in refusal({name: text}, {})
 
 
 def test_a_value_in_the_file_has_its_type(write_config: WriteConfig) -> None:

@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "_version errors",
         "models expected paths settings cursors http vanishing",
-        "times sources messages dead_letters",
+        "times sources messages dead_letters data_dir",
         "leases transitions output wire config",
         "store",
         (
@@ -40,7 +40,7 @@ PUBLIC = frozenset(
         *("errors", "models", "times", "transitions", "output", "wire", "cursors", "paths"),
         *("store", "live", "feed", "emitter", "watching", "hookspecs", "host", "config"),
         *("bodies", "delivery", "hangup", "following"),
-        *("messages", "dead_letters", "observing", "change_source"),
+        *("messages", "dead_letters", "data_dir", "observing", "change_source"),
     }
 )
 """What plugins may import of the host."""

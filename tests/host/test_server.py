@@ -20,6 +20,10 @@ import requests
 from pipeline_host.testing.server import LiveServer, hold_port
 from pipeline_host.testing.waiting import wait_until
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gunicorn.conf.py"
+GUNICORN = [sys.executable, "-m", "gunicorn", "--no-control-socket"]
+APP = "pipeline_host.wsgi:app"
+WORKER = ["-k", "pipeline_host.worker.Worker"]
 StartServer = Callable[..., LiveServer]
 PROCESS = {
     "id": "p",
@@ -95,7 +99,7 @@ def test_a_worker_that_can_not_start_again_ends_the_server_with_a_sentence(
     shutil.rmtree(tmp_path / "lost")
     (tmp_path / "lost").write_bytes(b"")
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: "Error: data_dir:" in server.log())
+    wait_until(lambda: "Error: Data directory" in server.log())
     wait_until(lambda: "State:\tZ" in Path(f"/proc/{first}/status").read_text("utf-8"))
     assert "Traceback" not in server.log()
 
@@ -250,13 +254,82 @@ def opened_in_browser(tmp_path: Path, *flags: str) -> str:
         os.close(terminal)
 
 
+def test_it_serves_with_the_greatest_numbers_that_it_takes(
+    live_server: StartServer,
+) -> None:
+    day = (
+        *("heartbeat", "head-timeout", "body-timeout", "keepalive", "retention-interval"),
+        *("file.flush_interval", "file.lock_timeout", "webhook.timeout"),
+        *("websocket.silence", "websocket.ping", "websocket.grace"),
+    )
+    flags = [f"--set={name}=86400" if "." in name else f"--{name}=86400" for name in day] + [
+        *("--max-streams=1000000", "--retention-max-age=3153600000"),
+        *("--retention-max-count=1000000000000", "--set=webhook.urls=http://127.0.0.1:9/x"),
+        *(f"--set=file.{name}={2**40}" for name in ("compact_size", "cache_size")),
+        *("--set=file.open_outputs=1000000", "--set=webhook.max_attempts=1000000"),
+    ]
+    server = live_server(*flags)
+    health = requests.get(f"{server.url}/api/health", timeout=10).json()
+    assert "failedPlugins" not in health
+    assert requests.post(f"{server.url}/api/processes", json=PROCESS, timeout=10).ok
+    url = f"{server.url}/api/processes/{PROCESS['id']}/stream"
+    with requests.get(url, stream=True, timeout=10) as stream:
+        assert stream.ok
+        assert next(stream.iter_content(1)) == b":"
+    assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", str(EXAMPLE)],
+        [*WORKER, "-b", "0.0.0.0:0"],
+        [*WORKER, "-b", "127.0.0.1:0", "-b", "[::]:0"],
+    ],
+    ids=["example", "bind", "second-bind"],
+)
+def test_plain_gunicorn_refuses_to_listen_beyond_loopback(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    ended = subprocess.run(
+        [*GUNICORN, *arguments, APP],
+        env=os.environ
+        | {"PIPELINE_HOST_HOST": "0.0.0.0", "PIPELINE_HOST_PORT": "0"}
+        | {"PIPELINE_HOST_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode in (1, 3)
+    assert "can be reached from other machines" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_plain_gunicorn_serves_on_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    server = subprocess.Popen(
+        [*GUNICORN, *WORKER, "-b", f"unix:{path}", APP],
+        env=os.environ | {"PIPELINE_HOST_DATA_DIR": str(tmp_path / "data")},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            wait_until(lambda: client.connect_ex(str(path)) == 0, timeout=60)
+            client.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
 def test_the_example_serves_the_same_under_plain_gunicorn(tmp_path: Path) -> None:
-    example = Path(__file__).parents[2] / "examples" / "gunicorn.conf.py"
     with hold_port() as hold:
-        serves_under_gunicorn(tmp_path, example, hold.getsockname()[1])
+        serves_under_gunicorn(tmp_path, hold.getsockname()[1])
 
 
-def serves_under_gunicorn(tmp_path: Path, example: Path, port: int) -> None:
+def serves_under_gunicorn(tmp_path: Path, port: int) -> None:
     env = {
         **os.environ,
         "PIPELINE_HOST_PORT": str(port),
@@ -266,7 +339,7 @@ def serves_under_gunicorn(tmp_path: Path, example: Path, port: int) -> None:
     }
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(example), "pipeline_host.wsgi:app"],
+            [*GUNICORN, "-c", str(EXAMPLE), APP],
             stdout=log,
             stderr=log,
             env=env,

@@ -208,13 +208,23 @@ class TestPatched:
         after = patched(before, ProcessPatch(metadata={"a": None, "b": {"other": 2}, "c": 3}))
         assert after.metadata == {"workspaceId": "w", "b": {"other": 2}, "c": 3}
 
-    def test_the_workspace_may_change_but_not_go(self) -> None:
+    def test_a_process_stays_in_its_workspace(self) -> None:
         before = process(metadata={"workspaceId": "w", "workspaceName": "one"})
-        moved = patched(before, ProcessPatch(metadata={"workspaceId": "w2"}))
-        assert moved.metadata == {"workspaceId": "w2", "workspaceName": "one"}
+        other = {"workspaceId": "w2", "workspaceName": "two"}
+        assert patched(before, ProcessPatch(metadata=other)) is before
+        after = patched(before, ProcessPatch(metadata=other | {"a": 1}))
+        assert after.metadata == before.metadata | {"a": 1}
         gone = ProcessPatch(metadata={"workspaceId": None, "workspaceName": None})
         assert patched(before, gone) is before
         assert patched(before, ProcessPatch(metadata=None)) is before
+
+    @pytest.mark.parametrize("metadata", [None, {"a": 1}, {"workspaceId": None}])
+    def test_a_process_without_a_workspace_gets_the_first_it_is_given(
+        self, metadata: dict[str, Any] | None
+    ) -> None:
+        given = {"workspaceId": "w", "workspaceName": "one"}
+        after = patched(process(metadata=metadata), ProcessPatch(metadata=given))
+        assert after.metadata == (metadata or {}) | given
 
     def test_all_metadata_can_be_cleared_where_there_is_no_workspace(self) -> None:
         before = process(metadata={"a": 1})

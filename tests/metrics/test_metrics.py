@@ -16,7 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline_host.testing.pytest_plugin import StartServer
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_metrics.shelf import COUNTER, HISTOGRAM, MAX, SUM, Number, Seconds, Shelf
+from pipeline_host_metrics.folding import COUNTER, HISTOGRAM, MAX, SUM
+from pipeline_host_metrics.lives import name_of
+from pipeline_host_metrics.shelf import Number, Seconds, Shelf
 
 PREFIX = "pipeline_host_"
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -113,6 +115,15 @@ def test_no_counter_goes_back_when_a_worker_is_killed(live_server: StartServer) 
     wait_until(lambda: value(samples(server), "workers") == 3)
 
 
+def test_what_is_asked_often_does_not_go_through_all_workspaces(live_server: StartServer) -> None:
+    server = live_server()
+    requests.get(f"{server.url}/api/health", timeout=10)
+    samples(server)
+    found = samples(server)
+    assert value(found, "store_seconds_count", operation="list") > 0
+    assert value(found, "store_seconds_count", operation="stats") == 0
+
+
 def test_what_clients_send_makes_no_labels(live_server: StartServer) -> None:
     server = live_server()
     for number in range(20):
@@ -149,7 +160,7 @@ def test_numbers_of_a_dead_worker_count_but_its_gauges(tmp_path: Path) -> None:
     Seconds(shelf, "n", "help", ("a",), (1.0, 2.0)).observe(1.5, ("b",))
     shelf.close()
     for kind in (COUNTER, SUM, MAX, HISTOGRAM):
-        (tmp_path / f"{kind}_{os.getpid()}.db").rename(tmp_path / f"{kind}_4194999.db")
+        (tmp_path / f"{kind}_{name_of(os.getpid())}.db").rename(tmp_path / f"{kind}_4194999-1.db")
     again = Shelf(tmp_path)
     Number(again, COUNTER, f"n{COUNTER}", "help", "a").count("b")
     found: dict[str, Any] = {m.name: [s.value for s in m.samples] for m in again.collect()}

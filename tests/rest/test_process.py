@@ -108,7 +108,7 @@ def test_an_empty_patch_changes_nothing(api: Api) -> None:
 
 def test_a_patch_never_loses_the_workspace(api: Api) -> None:
     process = api.create(workspaceId="w")
-    for metadata in ({}, {"x": 1}, {"workspaceId": None}, None):
+    for metadata in ({}, {"x": 1}, {"workspaceId": None}, None, {"workspaceId": "other"}):
         patched = api.patch(item(process["id"]), {"metadata": metadata}).json()["process"]
         assert patched["metadata"]["workspaceId"] == "w"
 

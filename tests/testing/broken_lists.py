@@ -147,6 +147,13 @@ class FindsBeginnings(AcmeStore):
         return replace(page, processes=found)
 
 
+@breaks("test_a_page_of_none_counts_what_matches")
+class CountsNoneForAPageOfNone(AcmeStore):
+    def list(self, query: ProcessFilter) -> Page:
+        page = super().list(query)
+        return page if query.limit else replace(page, total=0)
+
+
 @breaks("test_limit_and_offset_cut_a_page_of_all", "test_beyond_the_end_is_nothing")
 class IgnoresTheOffset(Rewrites):
     def rewritten(self, query: ProcessFilter) -> dict[str, Any]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from inspect import get_annotations
 from pathlib import Path
 
 import pytest
 import requests
 
 from pipeline_host.testing.pytest_plugin import StartServer
+from pipeline_host.testing.store_base import StoreContractBase
 
-ACME = Path(__file__).parents[2] / "examples" / "acme_store"
+ROOT = Path(__file__).parents[2]
+ACME = ROOT / "examples" / "acme_store"
+DOCS = ROOT / "docs" / "plugins.md"
 PROCESS = {
     "id": "日本/..",
     "promptPreview": "a preview",
@@ -55,6 +60,24 @@ def test_it_passes_the_contract_and_its_own_tests(installed: Mapping[str, str]) 
     summary = done.stdout.splitlines()[-1]
     assert "skipped" not in summary
     assert int(summary.split()[0]) > 150, summary
+
+
+def test_the_documents_way_to_hold_a_store_to_the_contract_works(
+    installed: Mapping[str, str], tmp_path: Path
+) -> None:
+    blocks = re.findall(r"(?ms)^```python\n(.*?)^```$", DOCS.read_text("utf-8"))
+    (block,) = [block for block in blocks if "ProcessStoreContract" in block]
+    (tmp_path / "test_documented.py").write_text(block, "utf-8")
+    arguments = ("-q", "-p", "no:cacheprovider", "-W", "error")
+    done = run(installed, "pytest", str(tmp_path / "test_documented.py"), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.splitlines()[-1].split()[0]) > 150
+
+
+def test_the_documents_name_all_that_a_contract_may_claim() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)` \| .* \| `(\w[\w.]*)` \|$", DOCS.read_text("utf-8"))
+    claims = get_annotations(StoreContractBase)
+    assert dict(rows) == {name: str(getattr(StoreContractBase, name)) for name in claims}
 
 
 def test_it_is_listed_with_its_distribution(installed: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -21,12 +22,14 @@ class AcmeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     path: str = ""
-    changes_kept: int = 10_000
+    changes_kept: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 10_000
 
 
 def open_store(context: StoreContext) -> AcmeStore:
     options: AcmeOptions = context.options
     path = Path(options.path) if options.path else context.data_dir / "acme.sqlite3"
+    if context.examining and not path.is_file():
+        raise StartupError(f"{path}: there are no data here")
     try:
         return AcmeStore(path, changes_kept=options.changes_kept)
     except (sqlite3.Error, PipelineHostError, ValueError) as error:

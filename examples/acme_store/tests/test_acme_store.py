@@ -69,6 +69,12 @@ def test_the_default_is_in_the_data_directory(tmp_path: Path) -> None:
     assert (tmp_path / "acme.sqlite3").is_file()
 
 
+def test_where_it_is_only_looked_for_it_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="there are no data here"):
+        open_store(StoreContext(tmp_path, AcmeOptions(), examining=True))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "acme.sqlite3"
     path.write_text("this is no database " * 100)
