@@ -24,15 +24,19 @@ class Expiry:
     Several workers may each have one: the store lets exactly one of them fail a process.
     While nobody could reach the server nobody could renew a lease. So each lease lasts for at
     least its whole length from the start of this, and anew from each time that this program (or
-    the machine: a laptop that slept) stood still.
+    the machine: a laptop that slept) stood still. Even where it stood still for a moment only, the
+    heartbeats that came in the meantime wait in its sockets: so between finding that a lease has
+    ended and failing the process it lets the requests that wait be served first.
 
     Args:
         poll: how often to look, in seconds; leases that end sooner are looked at in time.
+        grace: how long it leaves to what waits to be served, in seconds.
     """
 
-    def __init__(self, store: ProcessStore, poll: float = 1.0) -> None:
+    def __init__(self, store: ProcessStore, poll: float = 1.0, grace: float = 0.25) -> None:
         self._store = store
         self._poll = round(poll * 1000)
+        self._grace = grace
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._since = self._next = 0
@@ -71,16 +75,25 @@ class Expiry:
 
         Where one can't be failed now the others are, and then its error is raised.
         """
-        problem: PipelineHostError | None = None
+        over = []
         for process_id, lease in self._store.leases().items():
             end = ends_at(lease, self._since)
             if end > at:
                 self._next = min(self._next, end)
-            elif not self._stop.is_set():
-                try:
+            else:
+                over.append(process_id)
+        if over and not self._stop.wait(self._grace):
+            self._fail_all(over)
+
+    def _fail_all(self, process_ids: list[str]) -> None:
+        """Fail those of them whose leases were not renewed meanwhile."""
+        problem: PipelineHostError | None = None
+        for process_id in process_ids:
+            try:
+                if not self._stop.is_set():
                     self._fail(process_id)
-                except PipelineHostError as error:
-                    problem = error
+            except PipelineHostError as error:
+                problem = error
         if problem is not None:
             raise problem
 

@@ -88,10 +88,13 @@ class Control:
     def _next(self) -> _Order | None:
         waiting = self.kill_at is not None and not self.killed
         timeout = max(0.0, (self.kill_at or 0.0) - time.monotonic()) if waiting else None
-        try:
-            return self._orders.get(timeout=timeout)
-        except queue.Empty:
-            return _Order(signal.SIGKILL)
+        while True:
+            try:
+                return self._orders.get(timeout=timeout)
+            except queue.Empty:
+                if _runs(self._group):
+                    return _Order(signal.SIGKILL)
+                timeout = LOOK  # It has ended in time; only nobody has taken note of it yet.
 
     def _kill(self, signum: int) -> None:
         # Nobody is left, or only processes of another user, whom we can't signal.

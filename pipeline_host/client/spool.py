@@ -122,7 +122,7 @@ class Spool:
     def _take_over(self, path: Path, outbox: Outbox) -> None:
         try:
             file = SpoolFile.take_over(path, self._server)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             log.warning("%s can't be read: %s", path, error)
             return
         if file is None:

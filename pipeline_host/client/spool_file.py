@@ -81,17 +81,16 @@ class SpoolFile:
     def _read(cls, path: Path, descriptor: int, server: str) -> Self | None:
         data = _content(descriptor)
         records = unpack(data)
-        first, end = next(records, (None, 0))
+        first, head = next(records, (None, 0))
+        if first is None:
+            damaged = path.rename(path.with_suffix(".damaged"))
+            log.warning("a spool file was damaged; nothing of it could be read: %s", damaged)
         if not is_for(first, server):
             return None
-        file = cls(path, server, descriptor, end)
-        try:
-            file.waiting, end = replay(records, end)
-            whole = torn(data, end)
-        except ValueError:
-            whole = False
+        file = cls(path, server, descriptor, head)
+        file.waiting, end = replay(records, head)
         file._end = end
-        if not whole:
+        if not torn(data, end):
             copy = path.with_suffix(".damaged")
             shutil.copyfile(path, copy)
             log.warning("a spool file was damaged; what could be read of it is sent: %s", copy)

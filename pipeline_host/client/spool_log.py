@@ -57,16 +57,23 @@ def header(server: str) -> bytes:
 
 
 def unpack(data: bytes) -> Iterator[tuple[Any, int]]:
-    """The records from the beginning on, up to the first that isn't whole; each with its end."""
+    """The records from the beginning on, up to the first that isn't whole; each with its end.
+
+    Zeros, which a power cut may leave, are none: their length and their CRC would fit each other.
+    """
     place = 0
     while len(data) - place >= _HEAD.size:
         length, checksum = _HEAD.unpack_from(data, place)
         place += _HEAD.size
         content = data[place : place + length]
         place += length
-        if len(content) < length or zlib.crc32(content) != checksum:
+        if not length or len(content) < length or zlib.crc32(content) != checksum:
             return
-        yield json.loads(content), place
+        try:
+            record = json.loads(content)
+        except ValueError:
+            return
+        yield record, place
 
 
 def torn(data: bytes, end: int) -> bool:
@@ -87,29 +94,35 @@ def is_for(value: object, server: str) -> bool:
 
 
 def replay(records: Iterator[tuple[Any, int]], end: int) -> tuple[dict[int, Kept], int]:
-    """What waits after all of ``records``, in the order it was put there, and where they end.
+    """What waits after ``records``, in the order it was put there, and where they end.
+
+    Where one is whole and yet none of ours, it and what follows it are left out.
 
     Args:
         records: what :func:`unpack` gives, without the first.
         end: where that one ends.
-
-    Raises:
-        ValueError: a record is whole and yet none of ours.
     """
     waiting: dict[int, Kept] = {}
     for record, here in records:
+        try:
+            _apply(record, waiting)
+        except ValueError:
+            break
         end = here
-        match record:
-            case ["put", int(ticket), dict(item)]:
-                waiting[ticket] = Kept([from_json(item)])
-            case ["add", int(ticket), dict(item)]:
-                if ticket in waiting:
-                    waiting[ticket].parts.append(from_json(item))
-            case ["sent", int(ticket), offset]:
-                if ticket in waiting:
-                    waiting[ticket].sent, waiting[ticket].offset = True, offset
-            case ["done", int(ticket)]:
-                waiting.pop(ticket, None)
-            case _:
-                raise ValueError(f"no record of a spool: {record!r}")
     return waiting, end
+
+
+def _apply(record: Any, waiting: dict[int, Kept]) -> None:
+    match record:
+        case ["put", int(ticket), dict(item)]:
+            waiting[ticket] = Kept([from_json(item)])
+        case ["add", int(ticket), dict(item)]:
+            if ticket in waiting:
+                waiting[ticket].parts.append(from_json(item))
+        case ["sent", int(ticket), offset]:
+            if ticket in waiting:
+                waiting[ticket].sent, waiting[ticket].offset = True, offset
+        case ["done", int(ticket)]:
+            waiting.pop(ticket, None)
+        case _:
+            raise ValueError(f"no record of a spool: {record!r}")

@@ -85,15 +85,15 @@ STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); "
 
 
 @pytest.mark.parametrize(
-    ("before", "outcome"),
-    [("", "terminated (exit code 143)"), (STUBBORN, "killed (exit code 137)")],
+    ("before", "grace", "outcome"),
+    [("", "30", "terminated (exit code 143)"), (STUBBORN, "0.3", "killed (exit code 137)")],
 )
 def test_it_can_wait_until_the_command_has_stopped(
-    api: ApiClient, before: str, outcome: str
+    api: ApiClient, before: str, grace: str, outcome: str
 ) -> None:
     name = f"really-run-{next(_names)}"
     program = f"{before}import time; print('ready'); time.sleep(60)"
-    options = ["--server", api.server_url, "--id", name, "--grace", "0.3"]
+    options = ["--server", api.server_url, "--id", name, "--grace", grace]
 
     def written() -> bool:
         try:
@@ -102,7 +102,7 @@ def test_it_can_wait_until_the_command_has_stopped(
             return False
 
     with start("run", *options, *python(program)) as popen:
-        wait_until(written)
+        wait_until(written, 30)
         done = run("cancel", "--server", api.server_url, "--wait", name)
         popen.communicate(timeout=30)
     assert done.returncode == 0

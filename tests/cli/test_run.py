@@ -258,14 +258,22 @@ def test_a_cancel_ends_the_children_and_inner_runs_too(
     api: ApiClient, name: str, wrap: Callable[..., Wrapped]
 ) -> None:
     inner = [sys.executable, "-m", "pipeline_host", "run", "--id", f"{name}-inner"]
+    inner += ["--grace", "0.3"]
     inner += python(STUBBORN + "import os, time; print(os.getpid()); time.sleep(60)")
-    wrapped = wrap("--grace", "2", "--", "sh", "-c", f"{shlex.join(inner)} & wait")
+    wrapped = wrap("--grace", "20", "--", "sh", "-c", f"{shlex.join(inner)} & wait")
     wrapped.wait_for_output(b"\n")
     child = int(api.output(name))
     api.cancel(name)
     assert wrapped.end()[0] == 143
     wait_until(lambda: not alive(child))
     wait_until(lambda: api.get(f"{name}-inner")["status"] == "cancelled")
+
+
+def test_a_run_inside_a_run_has_less_time_to_end_what_it_runs(api: ApiClient, name: str) -> None:
+    show = ["sh", "-c", "echo $PIPELINE_HOST_GRACE"]
+    inner = [sys.executable, "-m", "pipeline_host", "run", "--", *show]
+    assert wrapped_to_its_end(api, name, "--grace", "10", "--", *show).stdout == b"8.0\n"
+    assert run("run", "--server", api.server_url, "--grace", "10", *inner).stdout == b"6.4\n"
 
 
 def test_a_cancel_is_obeyed_when_the_server_was_away_meanwhile(
@@ -283,18 +291,22 @@ def test_a_cancel_is_obeyed_when_the_server_was_away_meanwhile(
 
 
 def test_a_cancel_that_comes_after_the_commands_end_was_ignored(
-    live_server: Callable[..., LiveServer], name: str, wrap: Callable[..., Wrapped]
+    live_server: Callable[..., LiveServer],
+    name: str,
+    wrap: Callable[..., Wrapped],
+    tmp_path: Path,
 ) -> None:
     server = live_server()
-    program = "import os; print(os.getpid()); input(); print('the end')"
+    spool = tmp_path / "spool"
+    program = "print('begun'); input(); print('the end')"
     with ApiClient(server.url) as api:
-        wrapped = wrap(*python(program), other=api, stdin=subprocess.PIPE)
+        options = ["--spool", str(spool), "--flush-timeout", "60", *python(program)]
+        wrapped = wrap(*options, other=api, stdin=subprocess.PIPE)
         wrapped.wait_for_output(b"\n")
-        child = int(api.output(name))
         server.stop()
         assert wrapped.popen.stdin is not None
         wrapped.popen.stdin.write(b"go\n")
-        wait_until(lambda: not alive(child))
+        wait_until(lambda: any(b'"completed"' in path.read_bytes() for path in spool.iterdir()))
         wrapped.popen.send_signal(signal.SIGSTOP)
         server.start()
         api.cancel(name)
@@ -338,18 +350,19 @@ def test_a_second_ctrl_c_kills(api: ApiClient, name: str, wrap: Callable[..., Wr
 
 
 @pytest.mark.parametrize(
-    ("program", "code", "outcome"),
-    [(SLEEP, 143, "terminated"), (STUBBORN + SLEEP, 137, "killed")],
+    ("program", "grace", "code", "outcome"),
+    [(SLEEP, "30", 143, "terminated"), (STUBBORN + SLEEP, "0.3", 137, "killed")],
 )
 def test_sigterm_to_run_ends_the_command(
     api: ApiClient,
     name: str,
     wrap: Callable[..., Wrapped],
     program: str,
+    grace: str,
     code: int,
     outcome: str,
 ) -> None:
-    wrapped = wrap("--grace", "0.3", *python(program))
+    wrapped = wrap("--grace", grace, *python(program))
     wrapped.wait_for_output(b"ready\n")
     wrapped.popen.send_signal(signal.SIGTERM)
     assert wrapped.end()[0] == code

@@ -13,12 +13,12 @@ from .scripted import ScriptedServer
 def server() -> Iterator[ScriptedServer]:
     scripted = ScriptedServer().start()
     yield scripted
-    scripted.stop()
+    scripted.close()
 
 
 @pytest.fixture
 def api(server: ScriptedServer) -> Iterator[ApiClient]:
-    with ApiClient(server.url, timeout=(2, 0.5)) as client:
+    with ApiClient(server.url, timeout=(5, 20)) as client:
         yield client
 
 

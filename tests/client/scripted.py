@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
+
+from pipeline_host.testing.server import hold_port
 
 TERMINAL = ("completed", "failed", "cancelled")
 
@@ -64,6 +67,7 @@ class ScriptedServer:
         self.released = threading.Event()
         self.stream_generation = 0
         self.port = 0
+        self._hold: socket.socket | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -72,9 +76,12 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> ScriptedServer:
+        """Listen, where it did before if it did."""
+        if self._hold is None:
+            self._hold = hold_port()
+            self.port = self._hold.getsockname()[1]
         self._server = _Server(("127.0.0.1", self.port), _Handler)
         self._server.scripted = self
-        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
@@ -90,6 +97,12 @@ class ScriptedServer:
         self._thread.join()
         server.server_close()
         server.break_connections()
+
+    def close(self) -> None:
+        """End it and let go of its port."""
+        self.stop()
+        if self._hold is not None:
+            self._hold.close()
 
     def fault(self, kind: Any, times: int = 1, **details: Any) -> None:
         self.faults.extend([Fault(kind, **details)] * times)
@@ -296,8 +309,10 @@ class _Handler(BaseHTTPRequestHandler):
             sent = len(stored.chunks)
         self.wfile.write(b": hello\n\nevent: heartbeat\ndata: {}\n\n")
         generation = scripted.stream_generation
-        while generation == scripted.stream_generation:
+        while True:
             with scripted.changed:
+                if generation != scripted.stream_generation:
+                    return
                 chunks, ended = stored.chunks[sent:], stored.ended
                 status = stored.process["status"]
                 if not chunks and not ended:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,8 @@ import pytest
 
 from pipeline_host.client import ApiClient, ApiError, BadAnswer, Unreachable
 from pipeline_host.client.transport import MAX_RETRY_AFTER
+from pipeline_host.testing.server import hold_port
+from pipeline_host.testing.waiting import wait_until
 
 from .scripted import ScriptedServer
 
@@ -117,20 +118,23 @@ def test_a_redirect_is_not_followed(server: ScriptedServer, api: ApiClient) -> N
 
 @pytest.mark.parametrize("kind", ["truncate", "drop", "hang"])
 def test_an_answer_that_does_not_come_whole_is_no_answer(
-    server: ScriptedServer, api: ApiClient, process: Make, kind: str
+    server: ScriptedServer, process: Make, kind: str
 ) -> None:
     server.fault(kind)
-    with pytest.raises(Unreachable, match="can't be reached"):
+    patience = 0.5 if kind == "hang" else 20
+    with (
+        ApiClient(server.url, timeout=(5, patience)) as api,
+        pytest.raises(Unreachable, match="can't be reached"),
+    ):
         api.create(process(id="a"))
-    assert "a" in server.processes
+    wait_until(lambda: "a" in server.processes)
 
 
 def test_a_server_that_is_not_there_is_unreachable_in_plain_words() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with ApiClient(url) as api, pytest.raises(Unreachable) as caught:
-        api.health()
+    with hold_port() as hold:
+        url = f"http://127.0.0.1:{hold.getsockname()[1]}"
+        with ApiClient(url) as api, pytest.raises(Unreachable) as caught:
+            api.health()
     assert str(caught.value) == f"{url} can't be reached: Connection refused"
 
 

@@ -29,7 +29,7 @@ class Watching:
         self._interrupt = Interrupt()
         self._api = ApiClient(url)
         self._source = changes(self._api, interrupt=self._interrupt, **options)
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         for event in self._source:

@@ -101,9 +101,8 @@ def test_the_store_says_what_the_clients_were_told(
     server = live_server(*WITHOUT)
     chance = random.Random()
     drops: list[Drop] = []
-    clients = [
-        ExtensionClient(server.url, on_drop=drops.append, timeout=(2, 2)) for _ in range(CLIENTS)
-    ]
+    options: dict[str, Any] = {"on_drop": drops.append, "timeout": (2, 2), "max_queue": None}
+    clients = [ExtensionClient(server.url, **options) for _ in range(CLIENTS)]
     reporters = [Reporter(client, number) for number, client in enumerate(clients)]
     stop = threading.Event()
     threads = [threading.Thread(target=report_until, args=(stop, each)) for each in reporters]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_host.client import command
 from pipeline_host.client.command import Command, Control
 from pipeline_host.testing.waiting import wait_until
 
@@ -116,6 +118,22 @@ def test_whoever_ignores_it_is_killed_after_the_grace_time() -> None:
     assert run.control.killed
 
 
+def test_what_ended_in_time_was_not_killed_though_nobody_took_note_of_it_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[int] = []
+    runs = command._runs
+    monkeypatch.setattr(command, "_runs", lambda group: looked.append(group) or runs(group))
+    control = Control()
+    control.terminate(0)
+    with subprocess.Popen(["true"], start_new_session=True) as ended:
+        wait_until(lambda: not alive(ended.pid))
+        control.attach(ended.pid)
+        wait_until(lambda: looked or control.killed)
+        control.detach()
+    assert not control.killed
+
+
 def test_orders_given_before_the_start_are_carried_out() -> None:
     control = Control()
     control.terminate(10)
@@ -134,7 +152,11 @@ if child:
 """
 
 
-def test_what_a_child_writes_soon_after_the_end_is_still_taken(tmp_path: Path) -> None:
+def test_what_a_child_writes_soon_after_the_end_is_still_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SILENCE", 10)
+    monkeypatch.setattr(command, "LINGER", 30)
     run = Runner(FORK + "time.sleep(0.3); print('child')", str(tmp_path / "pid"))
     assert run.wait() == 0
     assert run.written["stdout"] == b"parent\nchild\n"

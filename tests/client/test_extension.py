@@ -711,7 +711,7 @@ def test_closing_gives_up_in_time_and_reports_what_is_left(
     assert client.pending_output == 5
     assert not client.close(0.3)
     assert time.monotonic() - before < 20
-    assert told.reasons == ["the client was closed before it could be sent"] * 2
+    wait_until(lambda: told.reasons == ["the client was closed before it could be sent"] * 2)
     submit(client, "b")
     wait_until(lambda: told.reasons[2:] == ["the client is closed"])
 

@@ -37,9 +37,8 @@ class Following:
 
     def __init__(self, events: Iterator[Event]) -> None:
         self.events: list[Event] = []
-        self._thread = threading.Thread(target=lambda: self.events.extend(events))
         self._source = events
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -94,7 +94,7 @@ def test_of_one_that_was_removed_nothing_more_is_sent(server: ScriptedServer, ma
     drops: list[Drop] = []
     client = make(on_drop=drops.append)
     server.processes.clear()
-    wait_until(lambda: heartbeats(server) >= 1)
+    wait_until(lambda: (known := client._engine.desk.known.get("a")) and known.refused)
     client.output("a", "x")
     wait_until(lambda: drops)
     assert [drop.reason for drop in drops] == ["Process not found"]

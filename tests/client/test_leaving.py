@@ -10,6 +10,8 @@ from .scripted import ScriptedServer
 
 PROCESS = '{"id": "a", "promptPreview": "p", "startTime": "2026-11-22T07:00:00.000Z"}'
 
+PATIENT = "import pipeline_host.client.leaving as leaving; leaving.EXIT_TIMEOUT = 30\n"
+
 
 def run(script: str, *args: object) -> subprocess.CompletedProcess[str]:
     forking = "ignore:This process:DeprecationWarning"  # of newer Pythons: it has a thread
@@ -19,7 +21,7 @@ def run(script: str, *args: object) -> subprocess.CompletedProcess[str]:
 
 def test_what_is_told_just_before_the_end_of_a_program_arrives(server: ScriptedServer) -> None:
     done = run(
-        "import sys; from pipeline_host.client import ExtensionClient\n"
+        PATIENT + "import sys; from pipeline_host.client import ExtensionClient\n"
         "client = ExtensionClient(sys.argv[1])\n"
         f"client.submit({PROCESS}); client.output('a', 'x'); client.complete('a')",
         server.url,
@@ -32,7 +34,7 @@ def test_what_is_told_just_before_the_end_of_a_program_arrives(server: ScriptedS
 def test_what_is_told_while_a_program_ends_arrives_too(server: ScriptedServer) -> None:
     """After the finalizers that close idle connections have run, there is one more."""
     done = run(
-        "import atexit, sys; from pipeline_host.client import ExtensionClient\n"
+        PATIENT + "import atexit, sys; from pipeline_host.client import ExtensionClient\n"
         "atexit.register(lambda: client.output('a', 'x'))\n"
         "client = ExtensionClient(sys.argv[1])\n"
         f"client.submit({PROCESS}); assert client.flush(10)",

@@ -273,6 +273,44 @@ def test_a_damaged_file_is_set_aside_and_what_can_be_read_is_sent(
     assert "damaged" in caplog.text
 
 
+@pytest.mark.parametrize("zeros", [8, 4096])
+def test_zeros_that_a_power_cut_left_take_nothing_that_was_there_before(
+    make: Make, server: ScriptedServer, folder: Path, zeros: int
+) -> None:
+    first = make(offline=True)
+    report(first, "a", "one ")
+    crash(first)
+    (path,) = spool_files(folder)
+    with path.open("ab") as out:
+        out.write(bytes(zeros))
+    second = make()
+    assert second.flush(10)
+    second.close()
+    assert server.output("a") == b"one "
+    (left,) = spool_files(folder)
+    assert left.suffix == ".damaged"
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4096), b"\0\0\0\2\0", b"what is this?"])
+def test_a_file_of_which_nothing_can_be_read_is_set_aside(
+    make: Make,
+    server: ScriptedServer,
+    folder: Path,
+    content: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder.mkdir()
+    (folder / "0.spool").write_bytes(content)
+    client = make()
+    report(client, "a", "one ")
+    assert client.flush(10)
+    client.close()
+    assert server.output("a") == b"one "
+    (left,) = spool_files(folder)
+    assert (left.name, left.read_bytes()) == ("0.damaged", content)
+    assert "nothing of it could be read" in caplog.text
+
+
 REPORTING = """
 import sys
 from pipeline_host.client import ExtensionClient

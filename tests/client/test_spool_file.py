@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from pipeline_host.client.items import Create, Item, Output, Update
+from pipeline_host.client.items import Create, Item, Output, Update, to_json
 from pipeline_host.client.spool_file import SpoolFile
 from pipeline_host.client.spool_log import Kept, header, pack, replay, torn, unpack
 
@@ -50,13 +50,22 @@ def test_no_bytes_are_read_as_records_by_chance(data: bytes) -> None:
         assert end <= len(data)
 
 
-def test_what_is_none_of_our_records_is_refused() -> None:
-    for record in (["put", 1], ["what", 1], {"x": 1}, ["put", 1, {"kind": "x"}]):
-        try:
-            replay(iter([(record, 1)]), 0)
-        except ValueError:
-            continue
-        raise AssertionError(record)
+@pytest.mark.parametrize("rest", [bytes(8), bytes(4096), b"\0\0\0\1\xd2\x02\xef\x8d\0"])
+def test_what_comes_before_something_unreadable_is_read(rest: bytes) -> None:
+    good = pack(["done", 1])
+    assert list(unpack(good + rest)) == [(["done", 1], len(good))]
+    assert list(unpack(rest)) == []
+    assert not torn(good + rest, len(good))
+
+
+@pytest.mark.parametrize(
+    "record", [["put", 1], ["what", 1], {"x": 1}, ["put", 1, {"kind": "x"}], None]
+)
+def test_what_comes_before_something_that_is_none_of_our_records_is_kept(record: object) -> None:
+    item = Update("a", {"result": "r"})
+    put = ["put", 7, to_json(item)]
+    records = [(put, 10), (record, 20), (["done", 7], 30)]
+    assert replay(iter(records), 0) == ({7: Kept([item])}, 10)
 
 
 def test_a_file_that_was_deleted_before_it_was_locked_is_left_alone(

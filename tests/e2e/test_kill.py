@@ -69,28 +69,30 @@ class Writer(threading.Thread):
         self.acknowledged = 0
         self.errors: list[str] = []
         self.go = threading.Event()
-        self.idle = threading.Event()
+        self.stepping = threading.Lock()
         self.ended = False
         self.session = new_session()
         self.touched: dict[str, Process] = {}
 
     def run(self) -> None:
         while not self.ended:
-            self.idle.set()
             self.go.wait()
-            self.idle.clear()
-            if self.ended:
-                break
-            try:
-                self.step()
-            except requests.RequestException:
-                self.session.close()
-                self.session = new_session()
+            with self.stepping:
+                if self.go.is_set() and not self.ended:
+                    self.try_step()
         self.session.close()
+
+    def try_step(self) -> None:
+        try:
+            self.step()
+        except requests.RequestException:
+            self.session.close()
+            self.session = new_session()
 
     def pause(self) -> None:
         self.go.clear()
-        assert self.idle.wait(60), "a writer hangs"
+        assert self.stepping.acquire(timeout=60), "a writer hangs"
+        self.stepping.release()
 
     def expect(self, response: requests.Response, *statuses: int) -> None:
         if response.status_code not in statuses:

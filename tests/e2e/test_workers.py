@@ -44,6 +44,11 @@ def create(server: LiveServer, **fields: Any) -> dict[str, Any]:
     return created
 
 
+def metrics(server: LiveServer) -> str:
+    """What tells how many workers have started; one that hasn't must not be stopped."""
+    return requests.get(f"{server.url}/metrics", timeout=20).text
+
+
 def events(response: requests.Response) -> str:
     return response.content.decode()
 
@@ -53,7 +58,8 @@ def test_what_one_worker_wrote_the_others_read_stream_and_cancel(
     live_server: Callable[..., LiveServer], workers: int
 ) -> None:
     server = live_server(workers=workers)
-    pids = wait_until(lambda: len(server.worker_pids()) == workers and server.worker_pids())
+    wait_until(lambda: f"\npipeline_host_workers {workers}.0\n" in metrics(server), 30)
+    pids = server.worker_pids()
     for number, writer in enumerate(pids):
         reader = pids[(number + 1) % workers]
         process_url = f"{server.url}/api/processes/p{number}"

@@ -64,7 +64,7 @@ class TestEnding:
             assert sockets(server) == before + 10
             for events in streams:
                 WAYS[way](events)
-            wait_until(lambda: sockets(server) == before, timeout=5)
+            wait_until(lambda: sockets(server) == before)
             client.add("p")
             assert subject_of(next(staying)) == "added p"
 
@@ -185,7 +185,7 @@ class TestEnding:
             with client.events() as events:
                 return events.status == 200
 
-        wait_until(is_taken, timeout=5)
+        wait_until(is_taken)
 
     def test_head_is_answered_without_a_stream(self, live_server: StartServer) -> None:
         port = live_server().port

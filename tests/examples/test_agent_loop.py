@@ -76,8 +76,8 @@ def test_it_is_watched_stopped_and_goes_on(
     agent = start(server.url, folder, pause=0.05)
     with ApiClient(server.url) as api:
         first = agent.give("what is here?")
-        second = agent.give("what else?")
-        wait_until(lambda: written(api, second))
+        second = agent.give("what else?" + " and more" * 300)
+        wait_until(lambda: written(api, second), 30)
         api.cancel(second)
         assert agent.line() == f"{second} cancelled"
         agent.end()

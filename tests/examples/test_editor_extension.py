@@ -124,5 +124,5 @@ def test_what_the_editor_did_without_a_server_arrives_when_both_are_back(
         server.start()
         editor = open_editor(server.url)
         wait_until(lambda: shown(api) == {"a": "running", "new": "completed"}, 30)
-        assert api.get("a")["result"] == "while it was away"
+        wait_until(lambda: api.get("a").get("result") == "while it was away")
         editor.close()

@@ -195,8 +195,8 @@ def watch(store: Store) -> Iterator[Callable[..., Expiry]]:
     """Starts an expiry; all are ended with the test."""
     started: list[Expiry] = []
 
-    def start(poll: float = 0.02) -> Expiry:
-        expiry = Expiry(store, poll)
+    def start(poll: float = 0.02, grace: float = 0) -> Expiry:
+        expiry = Expiry(store, poll, grace)
         expiry.start()
         started.append(expiry)
         return expiry
@@ -332,6 +332,19 @@ class TestExpiry:
         wait_until(lambda: caplog.records)
         store.refuses = False
         wait_until(lambda: status(store) == "failed")
+
+    def test_closing_does_not_wait_for_the_grace_time(
+        self, store: Store, watch: Callable[..., Expiry]
+    ) -> None:
+        store.add(asks(seconds=0.01))
+        before = set(threading.enumerate())
+        expiry = watch(grace=3600)
+        (thread,) = set(threading.enumerate()) - before
+        end = now_ms() + 100
+        wait_until(lambda: now_ms() > end)
+        expiry.close()
+        assert not thread.is_alive()
+        assert status(store) == "running"
 
     def test_closing_does_not_wait_for_the_next_round(self, watch: Callable[..., Expiry]) -> None:
         before = set(threading.enumerate())

@@ -77,6 +77,7 @@ def test_four_workers_have_one_truth(live_server: StartServer) -> None:
         requests.patch(f"{server.url}/api/processes/{process_id}", json=body, timeout=10)
     requests.get(f"{server.url}/api/processes/nobody", timeout=10)
     wait_until(lambda: value(samples(server), "events_total") == 80)
+    wait_until(lambda: value(samples(server), "event_lag_seconds_count") == 80)
     wait_until(lambda: value(samples(server), "workers") == 4)
     for _ in range(8):
         found = samples(server)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,6 +142,34 @@ def test_an_upload_that_is_silent_does_not_count(api: Api) -> None:
         wait_until(lambda: lost(api, path))
         connection.sendall(b"1\r\ny\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 409 ")
+
+
+def stopped_just_before_the_end(server: LiveServer, api: Api) -> tuple[str, int] | None:
+    """A process whose lease ends while the server is stopped, and when; None if that was missed."""
+    (worker,) = server.worker_pids()
+    process = api.create(leaseSeconds=1)
+    end = end_of(process)
+    wait_until(lambda: now_ms() > end - 400)
+    os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2][1] == "T")
+    if now_ms() < end:
+        return item(process["id"]), end
+    os.kill(worker, signal.SIGCONT)
+    return None
+
+
+def test_a_heartbeat_that_came_while_the_server_stood_still_counts(
+    live_server: Callable[..., LiveServer],
+) -> None:
+    server = live_server()
+    api = Api(server.port)
+    path, end = wait_until(lambda: stopped_just_before_the_end(server, api), 30)
+    head = f"POST {path}/heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    with closing(api.connect()) as connection:
+        connection.sendall(head.encode())
+        wait_until(lambda: now_ms() > end + 200)
+        os.kill(server.worker_pids()[0], signal.SIGCONT)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 def test_of_four_workers_one_fails_each_lost_process(

@@ -30,11 +30,13 @@ class Receiver:
     Attributes:
         answers: statuses, or statuses with headers.
         received: all requests, in order.
+        answered: how many of them were answered to the end.
     """
 
     def __init__(self) -> None:
         self.answers: list[int | tuple[int, Mapping[str, str]]] = []
         self.received: list[Received] = []
+        self.answered = 0
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,6 +53,7 @@ class Receiver:
                 if status != 204:
                     self.send_header("Content-Length", "0")
                 self.end_headers()
+                receiver.answered += 1
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

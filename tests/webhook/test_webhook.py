@@ -46,12 +46,12 @@ def test_four_workers_post_each_message_once_and_in_order(
 ) -> None:
     server = serve(workers=4, urls=[receiver.url], secret="s")
     ids = [post(server, turn)["id"] for turn in range(100)]
-    wait_until(lambda: len(receiver.received) >= 100)
+    wait_until(lambda: receiver.answered >= 100)
     assert receiver.seqs == list(range(1, 101))
     assert [one.message["process"]["id"] for one in receiver.received] == ids
     server.restart()
     ids.append(post(server, 100)["id"])
-    wait_until(lambda: len(receiver.received) > 100)
+    wait_until(lambda: receiver.answered > 100)
     assert receiver.received[-1].message["process"]["id"] == ids[-1]
     assert receiver.seqs == list(range(1, 102))
 
