@@ -36,10 +36,12 @@ class List {
       onLoaded: ({ isUpdate }) => this.#loaded(isUpdate),
       onFailure: (error) => this.#fail(error),
       onError: (error) => context.toast(error.message),
+      seen: () => this.#groups.seen,
     });
     this.#groups = new Groups(() => this.#feed, {
       makeRow: () => this.#makeRow(),
       onMore: (status) => this.#feed.more(status),
+      onMoreParts: (id) => this.#feed.moreParts(id),
       onClear: (status) => this.#clear(status),
       onDrawn: () => this.#drawn(),
     });

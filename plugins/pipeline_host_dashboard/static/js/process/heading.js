@@ -62,8 +62,8 @@ export class Heading {
   /** A link to the parent, which gets its words when they are known. */
   #parent(id) {
     const link = h("a", { href: processHref(id), class: "process-parent", title: visible(id) }, text(id));
-    this.#context.api.get(id).then(
-      ({ promptPreview }) => promptPreview && replace(link, text(promptPreview)),
+    this.#context.api.rowsOf([id]).then(
+      ([parent]) => parent?.promptPreview && replace(link, text(parent.promptPreview)),
       () => {}, // a parent may be gone; its id stays
     );
     return link;
