@@ -357,7 +357,7 @@ def test_an_empty_server_says_how_to_begin(
     expect(page.get_by_text(line)).to_be_visible()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=empty.url)
     page.get_by_role("button", name="Copy this command").first.click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    expect(page.get_by_text("Command copied")).to_be_visible()
     wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == line)
     api = Api(empty.url)
     api.create("first")

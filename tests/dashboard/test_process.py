@@ -202,6 +202,14 @@ def test_its_time_goes_on_while_it_runs(
     expect(took).not_to_have_text(first or "", timeout=5000)
 
 
+def test_when_it_was_started_goes_on_too(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id, startTime=ago(57))
+    opened(new_id)
+    expect(state(page)).to_contain_text("started 1 min ago")
+
+
 def test_what_happens_from_outside_appears_promptly(
     page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
 ) -> None:

@@ -160,7 +160,7 @@ class List {
   #emptyServer(workspace) {
     return emptyServer({
       workspace,
-      copy: (line) => this.#copy(line),
+      context: this.#context,
       onAllWorkspaces: () => this.#reset({ workspace: "" }),
     });
   }
@@ -218,15 +218,6 @@ class List {
       toast(removed === 1 ? "1 process was deleted" : `${count(removed)} processes were deleted`);
     } catch (error) {
       toast(error.message);
-    }
-  }
-
-  async #copy(line) {
-    try {
-      await navigator.clipboard.writeText(line);
-      this.#context.toast("Copied");
-    } catch {
-      this.#context.toast("The browser doesn't allow copying here.");
     }
   }
 }
