@@ -12,7 +12,8 @@ FOLDER = Path(__file__).parent / "js"
 
 
 @pytest.mark.parametrize(
-    "name", ["list.test.mjs", "live.test.mjs", "owed.test.mjs", "shell.test.mjs"]
+    "name",
+    ["feed.test.mjs", "list.test.mjs", "live.test.mjs", "owed.test.mjs", "shell.test.mjs"],
 )
 def test_in_node(name: str) -> None:
     node = shutil.which("node")

@@ -4,6 +4,8 @@ import { Owed } from "../owed.js";
 import { Spans } from "./spans.js";
 
 const MOST_PAGES = 10;
+/** Where more than these are there, because the page was left open, the newest are read anew. */
+const MOST = 11000;
 
 /**
  * Tells `onChange` whenever there is something else to draw. `state` is `loading`, `ready` or
@@ -76,7 +78,9 @@ export class Feed {
 
   #take(message) {
     if (this.#reading.isReading) this.#missed.push(message);
-    if (this.#apply(message)) this.#tell(this.state);
+    if (!this.#apply(message)) return;
+    this.#tell(this.state);
+    if (this.spans.size > MOST) this.#reading.soon();
   }
 
   #apply({ process, processId, processIds, timestamp }) {
