@@ -109,7 +109,7 @@ class RowsResource:
             **_FILTERS,
             "parent": "Those that belong to this one, oldest first",
             "top": "true: none that belongs to another one that is listed",
-            "id": "Those with this id; may be given again and again, and nothing beside it",
+            "id": "Those with this id; may be given again and again, and nothing beside it but q",
             "limit": f"At most so many, {_LIMIT} unless given",
             "cursor": "Go on after the page that had this as its nextCursor",
         },
@@ -125,7 +125,7 @@ class RowsResource:
     def _rows(self, req: falcon.Request) -> Rows:
         ids = req.get_param_as_list("id")
         if ids:
-            return named(self._store, dict.fromkeys(ids[:_MOST_IDS]))
+            return named(self._store, dict.fromkeys(ids[:_MOST_IDS]), req.get_param("q"))
         query = _filter(req)
         return (top_page if req.get_param("top") == "true" else page)(self._store, query)
 

@@ -80,15 +80,22 @@ def top_page(store: ProcessStore, query: ProcessFilter) -> Rows:
     return Rows(processes=rows, total=total, reached=reached, next_cursor=query.cursor)
 
 
-def named(store: ProcessStore, ids: Iterable[str]) -> Rows:
-    """The processes with these ids, as far as there are such."""
+def named(store: ProcessStore, ids: Iterable[str], q: str | None = None) -> Rows:
+    """The processes with these ids, as far as there are such, and the text ``q`` is in them."""
     rows = []
     for process_id in ids:
         try:
-            rows.append(row(store, store.get(process_id)))
+            process = store.get(process_id)
         except NotFound:
             continue
+        if not q or _mentions(process, q.casefold()):
+            rows.append(row(store, process))
     return Rows(processes=rows)
+
+
+def _mentions(process: Process, text: str) -> bool:
+    texts = (process.id, process.prompt_preview, process.full_prompt)
+    return any(text in candidate.casefold() for candidate in texts)
 
 
 def counts(store: ProcessStore, query: ProcessFilter) -> Mapping[str, int]:

@@ -11,7 +11,10 @@ import pytest
 FOLDER = Path(__file__).parent / "js"
 
 
-@pytest.mark.parametrize("name", ["list.test.mjs", "live.test.mjs", "shell.test.mjs"])
+@pytest.mark.parametrize(
+    "name",
+    ["feed.test.mjs", "list.test.mjs", "live.test.mjs", "owed.test.mjs", "shell.test.mjs"],
+)
 def test_in_node(name: str) -> None:
     node = shutil.which("node")
     assert node, "Node is not installed: apt-get install nodejs"

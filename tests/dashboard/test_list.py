@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
@@ -240,6 +240,80 @@ def test_a_process_is_cancelled_after_a_question(listed: Page, api: Api) -> None
     api.delete("stop-me")
 
 
+@pytest.fixture
+def parted(api: Api) -> Iterator[str]:
+    """A process that more belong to than are read at once; those that run come last."""
+    whole = api.create("whole", startTime=ago(700))
+    for number in range(230):
+        part = api.create(f"bit-{number:03}", parentProcessId=whole, startTime=ago(600 - number))
+        if number < 225:
+            api.patch(part, status="completed")
+    yield whole
+    for number in range(230):
+        api.delete(f"bit-{number:03}")
+    api.delete(whole)
+
+
+def test_all_that_belongs_to_a_row_comes_as_one_scrolls(listed: Page, parted: str) -> None:
+    row(listed, parted).get_by_role("button", name="Parts of whole").click()
+    expect(row(listed, "bit-000")).to_be_visible()
+    last = group(listed, "running").locator(".row").last
+    seen = set(shown(listed))
+
+    def is_reached() -> bool:
+        last.scroll_into_view_if_needed()
+        seen.update(shown(listed))
+        return "bit-229" in seen
+
+    wait_until(is_reached)
+    assert {f"bit-{number:03}" for number in range(230)} <= seen
+
+
+def test_one_whose_parent_is_gone_stands_for_itself(listed: Page, api: Api) -> None:
+    api.create("orphan", parentProcessId="gone", startTime=ago(10))
+    listed.reload()
+    expect(row(listed, "orphan")).to_be_visible()
+    api.delete("orphan")
+
+
+def test_what_belonged_to_a_deleted_row_stands_for_itself(listed: Page, api: Api) -> None:
+    parent = api.create("parent", startTime=ago(10))
+    api.create("child", parentProcessId=parent, startTime=ago(9))
+    listed.reload()
+    expect(row(listed, parent).locator(".parts-count")).to_have_text("0/1")
+    api.delete(parent)
+    expect(row(listed, "child")).to_be_visible()
+    api.delete("child")
+
+
+@pytest.mark.parametrize("status", [None, 503])
+@pytest.mark.parametrize("url", ["counts?*", "counts", "processes?*"])
+def test_a_read_that_failed_once_is_made_good(
+    listed: Page, api: Api, url: str, status: int | None
+) -> None:
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+        elif status is None:
+            route.abort()
+        else:
+            route.fulfill(status=status, body='{"error": "busy"}', content_type="application/json")
+
+    listed.route(f"**/api/dashboard/{url}", answer)
+    api.create("late", startTime=ago(1))
+    try:
+        expect(listed.locator(".chip-count").first).to_have_text("5")
+        listed.get_by_role("combobox", name="Type").select_option("discovery")
+        expect_shown(listed, "run-old")
+        expect(listed.locator(".chip-count").first).to_have_text("1")
+        assert len(asked) > 1
+    finally:
+        api.delete("late")
+
+
 def test_a_group_stays_folded(listed: Page) -> None:
     fold = group(listed, "completed").locator(".group-fold")
     fold.click()
@@ -283,7 +357,7 @@ def test_an_empty_server_says_how_to_begin(
     expect(page.get_by_text(line)).to_be_visible()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=empty.url)
     page.get_by_role("button", name="Copy this command").first.click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    expect(page.get_by_text("Command copied")).to_be_visible()
     wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == line)
     api = Api(empty.url)
     api.create("first")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from typing import Any
@@ -25,6 +28,8 @@ LOOK = """row => {
     return [look.color, look.backgroundColor, look.fontWeight, look.fontStyle,
             look.textDecorationLine];
 }"""
+ANSI = re.compile(r"\x1b\[\d+m")
+LINE = "INFO worker number {0} handled request {0} in 7 ms"
 _numbers = count(1)
 
 
@@ -418,6 +423,8 @@ def select(page: Page, how: str, target: Locator, index: int) -> None:
 
 class TestMuch:
     COUNT = 200_000
+    LIVE = 20_000
+    RATE = 2000
     READ = """async count => {
         const log = document.querySelector(".log-scroll");
         const frame = () => new Promise(requestAnimationFrame);
@@ -443,7 +450,7 @@ class TestMuch:
         expect(log).to_contain_text("2,000 lines")
         read = page.evaluate(self.READ, 2000)
         stored = requests.get(f"{api.url}/api/processes/{process}/output", timeout=20).text
-        plain = re.sub(r"\x1b\[\d+m", "", stored).splitlines()
+        plain = ANSI.sub("", stored).splitlines()
         assert read["lines"] == [[str(n + 1), line] for n, line in enumerate(plain)]
         assert read["most"] < 120
 
@@ -466,6 +473,37 @@ class TestMuch:
         session.send("HeapProfiler.collectGarbage")
         usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
         assert usage["usedSize"] + usage["backingStorageSize"] < 150e6
+
+    def test_it_stays_smooth_and_whole_while_lines_come_fast(
+        self,
+        page: Page,
+        api: Api,
+        process: str,
+        opened: Callable[..., Locator],
+        record_property: Callable[[str, object], None],
+    ) -> None:
+        """What `benchmarks/dashboard_log.py` measures, a tenth as long."""
+        log = opened(process)
+        began = time.monotonic()
+        with traced(page) as tasks, writing(api, process, self.LIVE, self.RATE):
+            expect(log.locator(".log-total")).to_have_text(f"{self.LIVE:,} lines", timeout=120_000)
+            rate = self.LIVE / (time.monotonic() - began)
+            expect(row(log, self.LIVE)).to_be_in_viewport()
+        session = page.context.new_cdp_session(page)
+        session.send("HeapProfiler.collectGarbage")
+        usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
+        held = usage["usedSize"] + usage["backingStorageSize"]
+        told = {"lines a second": rate, "longest task ms": max(tasks), "heap MB": held / 1e6}
+        for name, number in told.items():
+            record_property(name, round(number, 1))
+        print({name: round(number, 1) for name, number in told.items()})
+        assert max(tasks) < 200
+        assert held < 150e6
+        assert rows(log).count() < 120
+        stored = requests.get(f"{api.url}/api/processes/{process}/output", timeout=20).text
+        plain = ANSI.sub("", stored)
+        assert plain.splitlines() == [LINE.format(number) for number in range(self.LIVE)]
+        assert copied(page, log, self.LIVE) == plain.rstrip("\n")
 
     def test_more_lines_than_a_browser_can_make_an_element_high(
         self, page: Page, api: Api, process: str, opened: Callable[..., Locator]
@@ -522,6 +560,51 @@ DROPPING = """async () => {
     await write(1);
     return [stays, first, view.isAtEnd];
 }"""
+
+
+def copied(page: Page, log: Locator, lines: int) -> str:
+    """All of the text that the page has, by selecting and copying it."""
+    page.evaluate("navigator.clipboard.writeText('')")
+    scroll_to(log, 1)
+    expect(row(log, 1)).to_be_in_viewport()
+    select(page, "setBaseAndExtent", row(log, 1), 0)
+    scroll_to(log, lines)
+    expect(row(log, lines)).to_be_in_viewport()
+    select(page, "extend", row(log, lines), 1)
+    page.keyboard.press("Control+c")
+    return str(wait_until(lambda: page.evaluate("navigator.clipboard.readText()")))
+
+
+@contextmanager
+def writing(api: Api, process: str, lines: int, rate: int) -> Iterator[None]:
+    """A writer of its own: each line is a chunk, at most so many a second."""
+    failures: list[Exception] = []
+
+    def write_all() -> None:
+        try:
+            with requests.Session() as session:
+                write_steadily(session, f"{api.url}/api/processes/{process}/output", lines, rate)
+        except Exception as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    writer = threading.Thread(target=write_all, daemon=True)
+    writer.start()
+    yield
+    writer.join()
+    assert failures == []
+
+
+def write_steadily(session: requests.Session, url: str, lines: int, rate: int) -> None:
+    began, done = time.monotonic(), 0
+    while done < lines:
+        due = min(lines, int((time.monotonic() - began) * rate) + 1)
+        chunks = [
+            {"content": f"\x1b[32m{LINE.format(number)}\x1b[0m\n"} for number in range(done, due)
+        ]
+        if chunks:
+            session.post(url, json={"chunks": chunks}, timeout=60).raise_for_status()
+        done = due
+        time.sleep(0.01)
 
 
 def is_at(row: Locator, top: float) -> bool:

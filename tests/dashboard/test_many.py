@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pipeline_host.models import Process, Status, Timestamp
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
 
@@ -129,3 +130,40 @@ def test_what_is_read_stays_in_place_while_news_come_in_above(measured: Page, ap
     assert before is not None
     assert after is not None
     assert abs(after["y"] - before["y"]) <= 2
+
+
+def test_a_search_stays_where_it_is_when_something_else_comes(measured: Page, api: Api) -> None:
+    measured.goto("/?q=process+number&status=failed")
+    expect(measured.locator(".row").first).to_be_visible()
+    measured.evaluate(READ_ALL)
+    top = "scrollTo(0, 18000), [scrollY, document.documentElement.scrollHeight]"
+    before = measured.evaluate(top)
+    asked: list[str] = []
+    measured.on("response", lambda response: asked.append(response.url))
+    api.patch(api.create("unrelated", startTime=LATE), status="failed")
+    found = api.create("related", startTime=LATE, fullPrompt="process number -1")
+    api.patch(found, status="failed")
+    expect(measured.locator(".chip-count").nth(3)).to_have_text("501")
+    wait_until(lambda: measured.evaluate("1") and any("&q=" in url for url in asked))
+    row_height = 44
+    measured.wait_for_function(
+        f"before => Math.abs(scrollY - before[0] - {row_height}) <= 20", arg=before
+    )
+    assert measured.evaluate("document.documentElement.scrollHeight") >= before[1]
+    measured.evaluate("scrollTo(0, 0)")
+    expect(measured.locator(".row[data-id='related']")).to_be_visible()
+    expect(measured.locator(".row[data-id='unrelated']")).to_have_count(0)
+
+
+def test_a_long_list_is_as_long_again_after_all_was_read_anew(measured: Page, api: Api) -> None:
+    parent = api.create("parent", startTime=LATE)
+    part = api.create("part", startTime=LATE, parentProcessId=parent)
+    measured.goto("/")
+    expect(measured.locator(f".row[data-id='{parent}']")).to_be_visible()
+    measured.evaluate(READ_ALL)
+    before = measured.evaluate("document.documentElement.scrollHeight")
+    api.delete(parent)
+    expect(measured.locator(f".row[data-id='{part}']")).to_be_visible()
+    after = measured.evaluate("document.documentElement.scrollHeight")
+    assert abs(after - before) < 20
+    api.delete(part)

@@ -202,6 +202,14 @@ def test_its_time_goes_on_while_it_runs(
     expect(took).not_to_have_text(first or "", timeout=5000)
 
 
+def test_when_it_was_started_goes_on_too(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id, startTime=ago(57))
+    opened(new_id)
+    expect(state(page)).to_contain_text("started 1 min ago")
+
+
 def test_what_happens_from_outside_appears_promptly(
     page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
 ) -> None:
@@ -344,7 +352,27 @@ def test_hundreds_belong_to_it(
         if shown < 130:
             page.get_by_role("button", name="Show more").click()
     expect(rows.last).to_contain_text(f"{new_id}-129")
-    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    more = page.get_by_role("button", name="Show more")
+    expect(more).to_be_hidden()
+
+
+def test_those_that_come_to_a_full_table_are_counted_until_they_are_wanted(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id)
+    opened(new_id)
+    for number in range(25):
+        api.create(f"{new_id}-{number}", parentProcessId=new_id, startTime=ago(500 - number))
+    table = page.get_by_role("table", name="Belonging to it (25)")
+    rows = table.locator("tbody tr")
+    expect(rows).to_have_count(20)
+    api.delete(f"{new_id}-24")
+    api.patch(f"{new_id}-23", status="failed")
+    expect(page.get_by_role("table", name="Belonging to it (24)")).to_be_visible()
+    page.get_by_role("button", name="Show more").click()
+    rows = page.locator(".children tbody tr")
+    expect(rows).to_have_count(24)
+    expect(rows.last).to_contain_text("failed")
 
 
 def test_result_and_link_are_copied(
@@ -393,9 +421,79 @@ def test_a_server_that_cannot_be_reached_is_tried_again(
     page.route(f"**/api/processes/{new_id}", lambda route: route.abort())
     article = opened(new_id)
     expect(article).to_contain_text("This process can't be shown now")
-    page.unroute(f"**/api/processes/{new_id}")
     article.get_by_role("button", name="Try again").click()
+    page.unroute(f"**/api/processes/{new_id}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Reached")
+
+
+@pytest.mark.parametrize("status", [None, 503])
+def test_a_read_that_failed_once_is_made_good(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator], status: int | None
+) -> None:
+    api.create(new_id)
+    opened(new_id)
+    asked = fail_once(page, f"**/api/processes/{new_id}", status)
+    api.patch(new_id, status="completed", result="It is *done*.", exitCode=0)
+    expect(state(page)).to_contain_text("completed")
+    expect(state(page)).to_contain_text("exit code 0")
+    expect(panel(page, "Result").locator("em")).to_have_text("done")
+    assert len(asked) > 1
+
+
+def test_children_and_a_rendered_result_whose_reads_failed_once_come_all_the_same(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id)
+    api.create(f"{new_id}-1", parentProcessId=new_id)
+    api.patch(new_id, status="completed", result="It is *done*.")
+    fail_once(page, "**/api/dashboard/processes?parent=*", 503)
+    fail_once(page, "**/rendered", None)
+    opened(new_id)
+    expect(page.get_by_role("table", name="Belonging to it (1)")).to_be_visible()
+    expect(panel(page, "Result").locator("em")).to_have_text("done")
+
+
+def fail_once(page: Page, url: str, status: int | None) -> list[str]:
+    """Have the next request fail, with a status or without an answer; returns those that come."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+        elif status is None:
+            route.abort()
+        else:
+            route.fulfill(status=status, body='{"error": "busy"}', content_type="application/json")
+
+    page.route(url, answer)
+    return asked
+
+
+def test_many_changes_are_read_a_few_times_and_told_at_once(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id, status="queued")
+    opened(new_id)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    held: list[Route] = []
+    page.route(
+        f"**/api/processes/{new_id}",
+        lambda route: route.continue_() if held else held.append(route),
+    )
+    for number in range(50):
+        api.patch(new_id, metadata={"n": number})
+    api.patch(new_id, status="failed", error="no space", result="*nothing*")
+    expect(state(page)).to_contain_text("failed")
+    expect(panel(page, "Error")).to_contain_text("no space")
+    wait_until(lambda: page.evaluate("1") and held)
+    expect(panel(page, "Result")).to_be_hidden()
+    held[0].continue_()
+    expect(panel(page, "Result").locator("em")).to_have_text("nothing")
+    page.locator("summary", has_text="Metadata").click()
+    expect(panel(page, "Metadata")).to_contain_text("n: 49")
+    assert len([url for url in asked if url.endswith(f"/{new_id}")]) <= 3
 
 
 def test_a_restart_of_the_server_under_the_page_loses_nothing(

@@ -143,6 +143,7 @@ def ask(server: LiveServer, path: str, **params: Any) -> requests.Response:
         ({"type": "odd"}, ["a,b"]),
         ({"status": "queued,failed"}, ["ü/%"]),
         ({"id": ["ü/%", "none", "a,b", "a,b"]}, ["a,b", "ü/%"]),
+        ({"id": ["ü/%", "a,b"], "q": "NEEDLE"}, ["ü/%"]),
         ({"workspace": "none"}, []),
     ],
 )

@@ -323,9 +323,23 @@ def test_a_server_that_cannot_be_reached_is_tried_again(
     page.route("**/api/dashboard/timeline*", lambda route: route.abort())
     timeline = opened()
     expect(timeline).to_contain_text("The timeline can't be shown now")
-    page.unroute("**/api/dashboard/timeline*")
     timeline.get_by_role("button", name="Try again").click()
+    page.unroute("**/api/dashboard/timeline*")
     expect(row(page, "here")).to_be_visible()
+
+
+def test_where_nothing_ran_it_says_how_to_begin(
+    page: Page, create: Callable[..., str], opened: Opener, server: LiveServer
+) -> None:
+    timeline = opened()
+    line = f"pipeline-host run --server {server.url} -- make test"
+    expect(timeline.get_by_text(line)).to_be_visible()
+    timeline.get_by_role("button", name="Copy this command").click()
+    expect(page.get_by_text("Command copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == line
+    create("first")
+    expect(row(page, "first")).to_be_visible()
+    expect(timeline.get_by_text(line)).to_have_count(0)
 
 
 def test_the_answer_tells_processes_in_short_and_page_by_page(

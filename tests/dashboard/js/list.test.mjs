@@ -27,7 +27,10 @@ function model(rows, narrowed = {}) {
   const made = new Model({ ...ALL, ...narrowed });
   for (const status of filters.STATUSES)
     made.pager(status).take({ processes: [], reached: "2026", nextCursor: "c" });
-  for (const one of rows) made.put(one);
+  for (const one of rows) {
+    made.put(one);
+    made.parts(one.id).take({ processes: [], nextCursor: undefined });
+  }
   return made;
 }
 
@@ -108,6 +111,47 @@ test("what is older than the pages that were read waits for its page", () => {
   assert.deepEqual(shown(made), []);
   made.pager("running").take({ processes: [], reached: "2024", nextCursor: undefined });
   assert.deepEqual(shown(made), ["running old"]);
+});
+
+test("of what belongs to a row, that waits for its page which is newer than what was read", () => {
+  const at = (minute) => ({ parentProcessId: "p", startTime: `2026-11-22T07:${minute}:00.000Z` });
+  const made = model([row("p")]);
+  made.fold("p");
+  for (const minute of [10, 20, 30]) made.put(row(`part-${minute}`, at(minute)));
+  assert.deepEqual(made.children("p"), []);
+  made.parts("p").take({ processes: [1, 2], reached: at(20).startTime, nextCursor: "c" });
+  assert.deepEqual(
+    made.children("p").map(({ id }) => id),
+    ["part-10", "part-20"],
+  );
+  made.parts("p").take({ processes: [3], reached: at(30).startTime, nextCursor: undefined });
+  assert.equal(made.children("p").length, 3);
+});
+
+test("rows that no group and no expanded row shows are forgotten, and those they hang on are not", () => {
+  const old = { startTime: "2025-01-01T00:00:00.000Z" };
+  const made = model([
+    row("shown"),
+    row("old", old),
+    row("part", { parentProcessId: "shown" }),
+    row("old-parent", old),
+    row("part-of-old", { parentProcessId: "old-parent" }),
+    row("waits", { parentProcessId: "not-known-yet" }),
+    row("a", { parentProcessId: "b", ...old }),
+    row("b", { parentProcessId: "a" }),
+  ]);
+  assert.deepEqual([...made.prune(new Set(["shown"]))], [["running", 2]]);
+  assert.deepEqual([...made.rows.keys()].sort(), ["a", "b", "part", "shown", "waits"]);
+  assert.deepEqual(shown(made), ["running shown", "running b"]);
+  made.prune(new Set());
+  assert.equal(made.rows.has("part"), false);
+  assert.equal(made.hasChildren("shown"), false);
+});
+
+test("while one searches, what doesn't match is forgotten", () => {
+  const made = model([row("hit", { found: "x" }), row("miss")], { q: "x" });
+  made.prune(new Set());
+  assert.deepEqual([...made.rows.keys()], ["hit"]);
 });
 
 test("a message leaves what it doesn't tell, and clears what is no more", () => {

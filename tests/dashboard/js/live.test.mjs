@@ -87,12 +87,18 @@ class Clock {
         .sort((a, b) => a[1].at - b[1].at);
       if (due.length === 0) break;
       const [id, timer] = due[0];
-      this.now = timer.at;
+      this.now = Math.max(this.now, timer.at);
       if (timer.every) timer.at += timer.every;
       else this.#timers.delete(id);
       timer.run();
     }
     this.now = end;
+  }
+
+  /** Lets time go by in which nothing runs; then all runs that was due. */
+  sleep(ms) {
+    this.now += ms;
+    this.tick(0);
   }
 
   #set(run, ms, every) {
@@ -261,13 +267,62 @@ test("a follower that was closed is told nothing more", async () => {
   assert.deepEqual(seen, []);
 });
 
-test("a connection that died without a word is noticed", async () => {
+const pings = () => last(FakeSocket.made).sent.filter(({ type }) => type === "ping").length;
+
+test("a server that says nothing for 5 s after it was asked is given up", async () => {
   await online();
-  clock.tick(20000);
+  clock.tick(10000);
+  assert.equal(pings(), 1);
+  clock.tick(4000);
   last(FakeSocket.made).tell({ type: "pong" });
-  clock.tick(20000);
+  clock.tick(6000);
+  assert.equal(pings(), 2);
+  last(FakeSocket.made).tell({ type: "process-removed", seq: 1 });
+  clock.tick(10000);
+  assert.deepEqual([pings(), live.state], [3, "online"]);
+  clock.tick(4999);
   assert.equal(live.state, "online");
-  clock.tick(20000);
+  clock.tick(1);
+  await settled();
+  assert.equal(live.state, "offline");
+});
+
+test("a connection that isn't made is given up too, and tried again", async () => {
+  live.start();
+  clock.tick(15000);
+  await settled();
+  assert.equal(live.state, "offline");
+  clock.tick(1000);
+  assert.equal(FakeSocket.made.length, 2);
+  last(FakeSocket.made).welcome();
+  assert.equal(live.state, "online");
+});
+
+test("a page that was held up itself reads what came before it gives up", async () => {
+  await online();
+  clock.tick(10000);
+  clock.sleep(120000);
+  assert.equal(live.state, "online");
+  last(FakeSocket.made).tell({ type: "pong" });
+  clock.tick(9000);
+  assert.equal(live.state, "online");
+});
+
+test("in a hidden page, whose timers run once a minute, nothing is taken for dead", async () => {
+  await online();
+  for (let minute = 0; minute < 10; minute += 1) {
+    const before = pings();
+    clock.sleep(60000);
+    assert.ok(pings() > before);
+    last(FakeSocket.made).tell({ type: "pong" });
+  }
+  assert.equal(live.state, "online");
+  assert.equal(FakeSocket.made.length, 1);
+});
+
+test("a server that is gone is noticed in a hidden page, too", async () => {
+  await online();
+  for (let minute = 0; minute < 3; minute += 1) clock.sleep(60000);
   await settled();
   assert.equal(live.state, "offline");
 });

@@ -3,26 +3,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { ApiError } from "../../../plugins/pipeline_host_dashboard/static/js/api.js";
 import { setProp } from "../../../plugins/pipeline_host_dashboard/static/js/dom.js";
 import { watchServer } from "../../../plugins/pipeline_host_dashboard/static/js/shell.js";
 
 function watched(answers) {
   const told = [];
-  let online;
+  const listeners = [];
   const live = {
     state: "online",
-    on: (event, listener) => (online = listener),
+    on: (event, listener) => listeners.push(listener),
     forget: () => told.push("forget"),
   };
   const api = {
     about: async () => {
       const answer = answers.shift();
-      if (answer === null) throw new Error("unreachable");
+      if (answer === null) throw new ApiError(0, "unreachable");
       return answer;
     },
   };
   watchServer(live, api, () => told.push("new page"));
-  return { live, told, connect: () => online() };
+  const connect = async () => {
+    for (const listener of listeners) listener(live.state);
+    await new Promise(setImmediate);
+  };
+  return { live, told, connect };
 }
 
 test("a server that is still the same changes nothing", async () => {

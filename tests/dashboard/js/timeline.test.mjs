@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const STATIC = new URL("../../../plugins/pipeline_host_dashboard/static/js/", import.meta.url);
+const { ApiError } = await import(new URL("api.js", STATIC));
+const { Feed } = await import(new URL("timeline/feed.js", STATIC));
 const { Spans, partsOf, spanOf } = await import(new URL("timeline/spans.js", STATIC));
 const scale = await import(new URL("timeline/scale.js", STATIC));
 
@@ -183,4 +185,36 @@ test("only the rows in view are drawn, and some beside them", () => {
   assert.deepEqual(scale.visibleRows(3000, 300, 30, 5000), { first: 94, last: 116 });
   assert.deepEqual(scale.visibleRows(0, 300, 30, 3), { first: 0, last: 3 });
   assert.deepEqual(scale.visibleRows(9000, 300, 30, 0), { first: 0, last: 0 });
+});
+
+test("a timeline that is left open keeps the newest ones, and what fails is read again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const after = async (milliseconds) => {
+    t.mock.timers.tick(milliseconds);
+    for (let n = 0; n < 200; n += 1) await Promise.resolve();
+  };
+  const all = [];
+  let broken = true;
+  let hear;
+  const timeline = async ({ cursor = "0" }) => {
+    if (broken) throw new ApiError(503, "busy");
+    const from = Number(cursor);
+    const nextCursor = from + 1000 < all.length ? String(from + 1000) : undefined;
+    return { processes: all.toReversed().slice(from, from + 1000), nextCursor };
+  };
+  const live = { on: (event, listener) => ((hear = event === "change" ? listener : hear), () => {}) };
+  const feed = new Feed({ api: { timeline }, live }, null, () => {});
+  await after(0);
+  assert.deepEqual([feed.state, feed.error.message], ["failed", "busy"]);
+  broken = false;
+  await after(1000);
+  assert.equal(feed.state, "ready");
+  for (let n = 0; n <= 11000; n += 1) {
+    all.push(process(`p${n}`, n));
+    hear({ process: all.at(-1), timestamp: 0 });
+  }
+  await after(20000);
+  assert.deepEqual([feed.spans.size, feed.more], [10000, true]);
+  assert.ok(feed.spans.get("p11000"));
+  feed.close();
 });

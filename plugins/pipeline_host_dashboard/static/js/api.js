@@ -27,9 +27,10 @@ export function rows(query, { signal } = {}) {
   return request("GET", `/api/dashboard/processes${search(query)}`, { signal });
 }
 
-/** The rows of these processes, as far as there are such. */
-export async function rowsOf(ids, { signal } = {}) {
+/** The rows of these processes, as far as there are such, and they have the text `q`. */
+export async function rowsOf(ids, { q } = {}, { signal } = {}) {
   const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  if (q) query.set("q", q);
   return (await request("GET", `/api/dashboard/processes?${query}`, { signal })).processes;
 }
 
@@ -39,8 +40,8 @@ export function counts(query, { signal } = {}) {
 }
 
 /** Which data and which version of the page the server has. */
-export function about() {
-  return request("GET", "/api/dashboard/about");
+export function about({ signal } = {}) {
+  return request("GET", "/api/dashboard/about", { signal });
 }
 
 /** One process with all its texts. */

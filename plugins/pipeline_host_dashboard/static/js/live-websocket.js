@@ -2,7 +2,11 @@
 
 import { setServerTime } from "./format.js";
 
-const KEEP_ALIVE = 20000;
+const KEEP_ALIVE = 10000;
+/** How long a server may say nothing after it was asked if it is there. */
+const DEADLINE = 5000;
+/** A timer that is later than this was held up: by a sleeping computer, or a hidden page. */
+const LATE = 1000;
 const OUTPUT = new Set(["chunk", "gap", "done"]);
 const CHANGES = new Set([
   "process-added",
@@ -18,10 +22,9 @@ export class WebSocketLink {
   #tell;
   #since;
   #welcomed = false;
-  #heard = 0;
   #pings = [];
-  #asked = false;
   #timer;
+  #deadline = null;
   /** Processes whose follower was closed while output may be on its way, and what to do then. */
   #draining = new Map();
 
@@ -73,7 +76,8 @@ export class WebSocketLink {
   }
 
   #receive(message) {
-    this.#heard += 1;
+    clearTimeout(this.#deadline);
+    this.#deadline = null;
     if (OUTPUT.has(message.type)) {
       if (!this.#draining.has(message.processId)) this.#tell.onOutput(message);
     } else if (CHANGES.has(message.type)) {
@@ -87,17 +91,28 @@ export class WebSocketLink {
     else if (message.type === "resync") this.#tell.onResync();
   }
 
-  /** Notices a connection that died without a word: nothing came since it was asked. */
+  /** Asks if the server is there still; whatever it says is an answer. */
   #keepAlive() {
-    if (this.#asked && this.#heard === 0) {
-      this.#socket.onclose = null;
-      this.#socket.close();
-      this.#close();
-      return;
-    }
-    this.#asked = true;
-    this.#heard = 0;
-    this.#ping(() => {});
+    if (this.#socket.readyState === WebSocket.OPEN) this.#ping(() => {});
+    if (this.#deadline === null) this.#expectAnswer(true);
+  }
+
+  /**
+   * Notices a connection that died without a word, or was never made. Where this page was held up
+   * itself, the answer may lie there unread: then it gets another while.
+   */
+  #expectAnswer(isPatient) {
+    const due = Date.now() + DEADLINE;
+    this.#deadline = setTimeout(() => {
+      if (isPatient && Date.now() - due > LATE) this.#expectAnswer(false);
+      else this.#giveUp();
+    }, DEADLINE);
+  }
+
+  #giveUp() {
+    this.#socket.onclose = null;
+    this.#socket.close();
+    this.#close();
   }
 
   #ping(then) {
@@ -111,6 +126,7 @@ export class WebSocketLink {
 
   #close() {
     clearInterval(this.#timer);
+    clearTimeout(this.#deadline);
     this.#tell.onClose(this.#welcomed);
   }
 }

@@ -4,6 +4,7 @@ import { h, replace, setProp } from "./dom.js";
 import { time } from "./format.js";
 import { help } from "./dialogs.js";
 import { icon } from "./icons.js";
+import { Owed } from "./owed.js";
 import { nextTheme, setTheme, theme } from "./theme.js";
 
 const BANNER_DELAY = 800;
@@ -140,19 +141,16 @@ export function mountBanner(banner, live) {
 /** Notices, whenever the connection comes back, that the server has other data or another page. */
 export function watchServer(live, api, onNewPage) {
   let known = null;
-  const look = async () => {
-    if (live.state !== "online") return;
-    let about;
-    try {
-      about = await api.about();
-    } catch {
-      return; // the next connection looks again
-    }
+  const look = new Owed(live, async (signal) => {
+    const about = await api.about({ signal });
+    signal.throwIfAborted();
     if (known && about.epoch !== known.epoch) live.forget();
     if (known && about.build !== known.build) onNewPage();
     known = about;
-  };
-  live.on("state", look);
+  });
+  live.on("state", (state) => {
+    if (state === "online" && !look.isReading) look.now();
+  });
 }
 
 /** Says that a newer page is to be had; what is shown goes on until it is loaded. */

@@ -1,19 +1,20 @@
 /** The workspaces there are: their names, colours and how many processes each has. */
 
 import { h, text } from "./dom.js";
+import { Owed } from "./owed.js";
 
 const HUES = [211, 265, 160, 28, 330, 190, 88, 0, 45, 300];
-const QUIET_MS = 300;
 
 /** Known to all views; read anew when it is out of date. */
 export class Workspaces {
   #api;
   #byId = new Map();
   #listeners = new Set();
-  #timer = null;
+  #reading;
 
   constructor(api, live) {
     this.#api = api;
+    this.#reading = new Owed(live, (signal) => this.#read(signal));
     live.on("change", (message) => this.#hear(message));
     live.on("resync", () => this.refresh());
   }
@@ -36,14 +37,16 @@ export class Workspaces {
   }
 
   /** Reads them; says nothing where that fails, as the page says so already. */
-  async refresh() {
-    let registered;
-    let stats;
-    try {
-      [registered, stats] = await Promise.all([this.#api.workspaces(), this.#api.stats()]);
-    } catch {
-      return;
-    }
+  refresh() {
+    return this.#reading.now();
+  }
+
+  async #read(signal) {
+    const [registered, stats] = await Promise.all([
+      this.#api.workspaces({ signal }),
+      this.#api.stats({ signal }),
+    ]);
+    signal.throwIfAborted();
     const found = new Map(
       registered.map((one) => [one.id, { ...one, color: safeColor(one), count: 0 }]),
     );
@@ -65,12 +68,8 @@ export class Workspaces {
       type === "workspace-registered" ||
       type !== "process-updated" ||
       !this.#byId.has(process?.workspaceId);
-    if (!isNews || this.#timer !== null) return;
-    if (type === "process-updated" && !process?.workspaceId) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.refresh();
-    }, QUIET_MS);
+    if (!isNews || (type === "process-updated" && !process?.workspaceId)) return;
+    this.#reading.soon();
   }
 }
 

@@ -1,42 +1,45 @@
 /** What the list shows, read page by page and kept up to date. */
 
+import { Owed } from "../owed.js";
+import { Asked } from "./asked.js";
 import { matches, shownStatuses, toRequest } from "./filters.js";
 import { Model } from "./model.js";
+import { Reader } from "./reader.js";
 
-const PAGE = 50;
-const DEEPEST = 300;
-const CHILDREN = 500;
-const ASKED_AT_ONCE = 100;
-const QUIET_MS = 200;
-/** How many times as long as the last answer took to wait before asking again. */
-const PATIENCE = 4;
+/** How many rows may come to a group until those that nobody looks at are forgotten. */
+const GROWN = 1000;
 
 export class Feed {
   /** How many match, by status; `null` until it was read. */
   counts = null;
   expanded = new Set();
 
-  #api;
+  #reader;
   #tell;
   #offs;
   #reading = new AbortController();
-  #asked = nothing();
-  #timer = null;
-  #pause = QUIET_MS;
-  /** For each reading that goes on, what was told meanwhile. */
-  #meanwhile = new Set();
+  #refresh;
+  #asked = new Asked();
+  /** What is being asked, or could not be answered. */
+  #owed = new Asked();
 
   /**
    * @param {object} filters
    * @param {{api: object, live: object}} context
    * @param {object} tell `onChange()`, `onLoaded()` when all was read anew, `onFailure(error)` when
-   *   that failed, `onError(error)` when something smaller did
+   *   that failed, `onError(error)` when something smaller did, `seen()` how many rows of each group
+   *   there are down to the last one that is seen
    */
   constructor(filters, { api, live }, tell) {
-    this.#api = api;
+    this.#reader = new Reader(api, (model, message) => this.#apply(model, message));
     this.#tell = tell;
     this.filters = filters;
     this.model = new Model(filters);
+    this.#refresh = new Owed(
+      live,
+      (signal) => this.#ask(signal),
+      (error) => this.#fail(error),
+    );
     this.#offs = [
       live.on("change", (message) => this.#hear(message)),
       live.on("resync", () => this.load({ keep: true })),
@@ -46,18 +49,17 @@ export class Feed {
   close() {
     for (const off of this.#offs) off();
     this.#reading.abort();
-    clearTimeout(this.#timer);
+    this.#refresh.close();
   }
 
   get statuses() {
     return shownStatuses(this.filters);
   }
 
-  /** How many rows of each group were read. */
+  /** How many rows of each group there are. */
   get depth() {
-    return Object.fromEntries(
-      [...this.model.pagers].map(([status, pager]) => [status, pager.count]),
-    );
+    const groups = this.model.groups(this.statuses);
+    return Object.fromEntries([...groups].map(([status, rows]) => [status, rows.length]));
   }
 
   narrow(filters) {
@@ -66,58 +68,53 @@ export class Feed {
   }
 
   /**
-   * Reads all anew.
+   * Reads all anew; where that fails it is tried again.
    *
    * @param {object} [options]
    * @param {boolean} [options.keep] as far down as before
    * @param {Record<string, number>} [options.depth] so far down
    */
-  async load({ keep = false, depth = keep ? this.depth : {} } = {}) {
+  load({ keep = false, depth = {} } = {}) {
     this.#reading.abort();
     this.#reading = new AbortController();
-    const { signal } = this.#reading;
-    const model = new Model(this.filters);
-    const size = (status) => Math.min(DEEPEST, Math.max(PAGE, depth[status] ?? 0));
-    const reading = () =>
-      Promise.all([
-        this.#api.counts(toRequest(this.filters), { signal }),
-        ...this.statuses.map((status) => this.#read(model, status, size(status))),
-        ...(model.flat ? [] : [...this.expanded].map((id) => this.#readChildren(model, id))),
-      ]);
-    try {
-      await this.#upToDate(model, reading, ([counts]) => {
-        signal.throwIfAborted();
-        this.counts = counts;
-        this.model = model;
-      });
-    } catch (error) {
-      if (!signal.aborted) this.#tell.onFailure(error);
-      return;
-    }
-    this.#tell.onLoaded({ isUpdate: keep });
-    this.#tell.onChange();
+    // What is to be shown for the first time, and is still owed, is no update.
+    const wanted = keep ? (this.#owed.all ?? { isUpdate: true }) : { depth, isUpdate: false };
+    this.#owed = new Asked();
+    this.#asked = new Asked();
+    this.#asked.all = wanted;
+    return this.#refresh.now();
   }
 
   /** Reads a group's next page. */
-  async more(status) {
+  more(status) {
     const { model } = this;
     const pager = model.pager(status);
     if (pager.done || pager.loading || pager.reached === null) return;
-    await this.#guarded(() => this.#read(model, status, PAGE));
-    if (model === this.model) this.#tell.onChange();
+    this.#orLater(
+      (signal) => this.#reader.group(model, status, 0, signal),
+      () => this.#asked.pages.add(status),
+    );
+  }
+
+  /** Reads the next page of what belongs to an expanded row. */
+  moreParts(id) {
+    const { model } = this;
+    if (model.parts(id).done || model.parts(id).loading) return;
+    this.#orLater(
+      (signal) => this.#reader.parts(model, id, 0, signal),
+      () => this.#asked.parts.add(id),
+    );
   }
 
   /** Shows or hides what belongs to a row. */
   toggle(id, expanded) {
-    const { model } = this;
     if (expanded) this.expanded.add(id);
-    else this.expanded.delete(id);
+    else {
+      this.expanded.delete(id);
+      this.model.fold(id);
+    }
     this.#tell.onChange();
-    if (!expanded) return;
-    this.#guarded(async () => {
-      await this.#readChildren(model, id);
-      this.#tell.onChange();
-    });
+    if (expanded) this.moreParts(id);
   }
 
   /** Takes rows that were read elsewhere. */
@@ -130,74 +127,24 @@ export class Feed {
     return !this.model.flat && (!!row.children || this.model.hasChildren(row.id));
   }
 
-  async #read(model, status, limit) {
-    const pager = model.pager(status);
-    const { workspace, type, q } = toRequest(model.filters);
-    const query = {
-      workspace,
-      type,
-      q,
-      status,
-      limit,
-      cursor: pager.cursor,
-      top: !model.flat || null,
-    };
-    const { signal } = this.#reading;
-    pager.loading = true;
-    try {
-      await this.#upToDate(
-        model,
-        () => this.#api.rows(query, { signal }),
-        (page) => {
-          for (const row of page.processes) model.put(q ? { ...row, found: q } : row);
-          pager.take(page);
-        },
-      );
-    } finally {
-      pager.loading = false;
-    }
-  }
-
-  async #readChildren(model, id) {
-    const { signal } = this.#reading;
-    const reading = () => this.#api.rows({ parent: id, limit: CHILDREN }, { signal });
-    await this.#upToDate(model, reading, ({ processes }) => {
-      for (const row of processes) model.put(row);
-    });
-  }
-
-  /** Takes an answer, and then what was told while it was on its way, which may be newer. */
-  async #upToDate(model, read, take) {
-    const heard = [];
-    this.#meanwhile.add(heard);
-    try {
-      take(await read());
-      for (const message of heard) this.#apply(model, message);
-    } finally {
-      this.#meanwhile.delete(heard);
-    }
-  }
-
   #hear(message) {
-    for (const heard of this.#meanwhile) heard.push(message);
-    this.#asked.counts = true;
+    this.#reader.hear(message);
     this.#apply(this.model, message);
     this.#tell.onChange();
-    this.#askSoon();
+    this.#refresh.soon();
   }
 
   #apply(model, message) {
     if (message.type === "process-removed") this.#remove(model, message.processId);
-    else if (message.type === "processes-cleared") {
-      const orphans = message.processIds.some((id) => model.hasChildren(id));
+    else if (message.type === "processes-cleared")
       for (const id of message.processIds) this.#remove(model, id);
-      if (orphans) this.#asked.all = true;
-    } else if (message.process) this.#put(model, message.process);
+    else if (message.process) this.#put(model, message);
   }
 
-  #put(model, process) {
+  #put(model, { type, process }) {
     const { filters } = model;
     const { id, parentProcessId: parent } = process;
+    if (type === "process-added") model.unmatched.delete(id);
     const isKnown = model.rows.has(id);
     const wantsParent = model.wantsParent(process);
     const isPart = parent && (wantsParent || model.rows.has(parent));
@@ -205,7 +152,11 @@ export class Feed {
       return;
     if (parent) (wantsParent ? this.#asked.parents : this.#asked.rows).add(parent);
     if (isKnown) this.#asked.rows.add(id);
-    else if (matches(filters, process) === undefined) this.#asked.all = true;
+    else if (model.flat && !matches(filters, process)) {
+      const isUnknown = matches(filters, process) === undefined && !model.unmatched.has(id);
+      if (isUnknown) this.#asked.unknown.add(id);
+      return;
+    }
     model.put(process);
   }
 
@@ -215,54 +166,89 @@ export class Feed {
     this.expanded.delete(id);
     if (row?.parentProcessId) this.#asked.rows.add(row.parentProcessId);
     if (hadChildren) model.miss([id]);
-  }
-
-  #askSoon() {
-    this.#timer ??= setTimeout(() => this.#ask(), this.#pause);
+    // What belonged to it stands for itself now, and most of that was not read.
+    if (!model.flat && (hadChildren || row?.children)) this.#asked.all ??= { isUpdate: true };
   }
 
   /** Asks for what messages don't tell: counts, exit codes, parents, what is in a prompt. */
-  async #ask() {
-    const { parents, rows, all } = this.#asked;
-    this.#asked = nothing();
-    const begin = performance.now();
-    await this.#guarded(() => (all ? this.load({ keep: true }) : this.#readAsked(parents, rows)));
-    this.#pause = Math.max(QUIET_MS, PATIENCE * (performance.now() - begin));
-    this.#timer = null;
-    const { counts, all: again, parents: more, rows: others } = this.#asked;
-    if (counts || again || more.size + others.size > 0) this.#askSoon();
-  }
-
-  async #readAsked(parents, rows) {
-    const { model } = this;
-    const { signal } = this.#reading;
-    const known = [...rows].filter((id) => model.rows.has(id));
-    const ids = [...new Set([...parents, ...known])].slice(-ASKED_AT_ONCE);
-    const { workspace } = model.filters;
-    const isListed = (row) => model.rows.has(row.id) || !workspace || row.workspaceId === workspace;
-    const reading = () =>
-      Promise.all([
-        ids.length > 0 ? this.#api.rowsOf(ids, { signal }) : [],
-        this.#api.counts(toRequest(model.filters), { signal }),
-      ]);
-    await this.#upToDate(model, reading, ([found, counts]) => {
-      if (model === this.model) this.counts = counts;
-      for (const row of found.filter(isListed)) model.put(row);
-      model.miss(parents);
-    });
+  async #ask(signal) {
+    const owed = (this.#owed = this.#asked.with(this.#owed));
+    this.#asked = new Asked();
+    if (owed.all) await this.#readAll(owed.all, signal);
+    else await this.#readAsked(owed, signal);
+    this.#owed = new Asked();
+    this.#prune();
+    if (owed.all) this.#tell.onLoaded(owed.all);
     this.#tell.onChange();
   }
 
-  /** Does something that may fail without harm: a lost connection is told of by the banner. */
-  async #guarded(act) {
-    try {
-      await act();
-    } catch (error) {
-      if (error.name !== "AbortError" && error.status !== 0) this.#tell.onError(error);
-    }
+  async #readAll({ depth = this.depth }, signal) {
+    const model = new Model(this.filters);
+    const { model: before } = this;
+    const reader = this.#reader;
+    const parts = (id) => reader.parts(model, id, before.parts(id).count, signal);
+    const reading = () =>
+      Promise.all([
+        reader.counts(model, signal),
+        ...this.statuses.map((status) => reader.group(model, status, depth[status] ?? 0, signal)),
+        ...(model.flat ? [] : [...this.expanded].map(parts)),
+      ]);
+    await reader.upToDate(model, signal, reading, ([counts]) => {
+      this.counts = counts;
+      this.model = model;
+    });
   }
-}
 
-function nothing() {
-  return { parents: new Set(), rows: new Set(), counts: false, all: false };
+  async #readAsked({ parents, rows, unknown, pages, parts }, signal) {
+    const { model } = this;
+    const { workspace, q } = toRequest(model.filters);
+    const known = [...rows].filter((id) => model.rows.has(id));
+    const isListed = (row) => model.rows.has(row.id) || !workspace || row.workspaceId === workspace;
+    const reader = this.#reader;
+    const reading = () =>
+      Promise.all([
+        reader.rowsOf(new Set([...parents, ...known]), {}, signal),
+        reader.rowsOf(unknown, { q }, signal),
+        reader.counts(model, signal),
+        ...[...pages].map((status) => reader.group(model, status, 0, signal)),
+        ...[...parts].map((id) => reader.parts(model, id, 0, signal)),
+      ]);
+    await reader.upToDate(model, signal, reading, ([found, matching, counts]) => {
+      this.counts = counts;
+      for (const row of found.filter(isListed)) model.put(row);
+      for (const row of matching) model.put({ ...row, found: q });
+      model.miss(parents);
+      model.unmatch([...unknown].filter((id) => !model.rows.has(id)));
+    });
+  }
+
+  /** Forgets what isn't shown, and has a group read anew that grew long above its pages. */
+  #prune() {
+    const shown = this.model.prune(this.expanded);
+    const isLong = ([status, count]) => count > this.model.pager(status).count + GROWN;
+    if (![...shown].some(isLong)) return;
+    this.#asked.all ??= { isUpdate: true, depth: this.#tell.seen() };
+    this.#refresh.soon();
+  }
+
+  /** Reads what somebody waits for; where that fails, it is tried again with the rest. */
+  async #orLater(read, ask) {
+    const { signal } = this.#reading;
+    try {
+      await read(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      ask();
+      this.#refresh.soon();
+      return;
+    }
+    this.#tell.onChange();
+  }
+
+  /** A lost connection is told of by the banner. */
+  #fail(error) {
+    const { all } = this.#owed;
+    if (all && !all.isUpdate) this.#tell.onFailure(error);
+    else if (error.status !== 0) this.#tell.onError(error);
+  }
 }

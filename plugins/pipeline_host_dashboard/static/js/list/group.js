@@ -20,13 +20,15 @@ export class GroupView {
 
   /**
    * @param {string} status
-   * @param {object} tools `makeRow()`, `onMore(status)`, `onFold(status, folded)`, `onClear(status)`
+   * @param {object} tools `makeRow()`, `onMore(status)`, `onMoreParts(id)`, `onFold(status, folded)`,
+   *   `onClear(status)`
    */
   constructor(status, { folded, ...tools }) {
     const id = `group-${status}`;
     this.status = status;
     this.#tools = tools;
     this.more = false;
+    this.seen = 0;
     this.number = h("span", { class: "group-count" });
     this.fold = h(
       "button",
@@ -84,7 +86,8 @@ export class GroupView {
   }
 
   /**
-   * @param {Array<{row: object, depth: number, expandable: boolean, expanded: boolean}>} items
+   * @param {Array<{row: object, depth: number, expandable: boolean, expanded: boolean,
+   *   partsOf?: string}>} items `partsOf` is set at the last row under one of which more are to be read
    * @param {{total: number, more: boolean, clearable: boolean}} state
    */
   update(items, { total, more, clearable }) {
@@ -116,6 +119,7 @@ export class GroupView {
     const isSeen = !this.element.hidden && !this.folded;
     const size = isSeen ? this.#items.length : 0;
     const { first, last } = windowOf({ top, count: size, height, seen, around: AROUND });
+    this.seen = last;
     this.rows.style.paddingTop = `${first * height}px`;
     const shown = this.#items.slice(first, last);
     const kept = new Set(shown.map(({ row }) => row.id));
@@ -131,6 +135,7 @@ export class GroupView {
       if (view.element === next) next = next.nextElementSibling;
       else this.rows.insertBefore(view.element, next);
     });
+    for (const { partsOf } of shown) if (partsOf !== undefined) this.#tools.onMoreParts(partsOf);
     if (isSeen && this.more && top + this.#items.length * height < seen + NEAR)
       this.#tools.onMore(this.status);
   }

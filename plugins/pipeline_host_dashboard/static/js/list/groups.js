@@ -25,7 +25,8 @@ export class Groups {
 
   /**
    * @param {() => import("./feed.js").Feed} feed
-   * @param {object} tools `makeRow()`, `onMore(status)`, `onClear(status)`, `onDrawn()`
+   * @param {object} tools `makeRow()`, `onMore(status)`, `onMoreParts(id)`, `onClear(status)`,
+   *   `onDrawn()`
    */
   constructor(feed, tools) {
     this.#feed = feed;
@@ -36,6 +37,7 @@ export class Groups {
           folded: this.#folded.has(status),
           makeRow: tools.makeRow,
           onMore: tools.onMore,
+          onMoreParts: tools.onMoreParts,
           onClear: tools.onClear,
           onFold: (which, folded) => this.#fold(which, folded),
         }),
@@ -77,6 +79,11 @@ export class Groups {
       this.#show();
       this.#next = now + 3 * (performance.now() - begin);
     });
+  }
+
+  /** How many rows of each group there are down to the last one that is in the page. */
+  get seen() {
+    return Object.fromEntries(this.#groups.map(({ status, seen }) => [status, seen]));
   }
 
   /** The view of the row that has the focus. */
@@ -167,7 +174,10 @@ export class Groups {
       const expandable = feed.isExpandable(row);
       const expanded = expandable && feed.expanded.has(row.id);
       into.push({ row, depth, expandable, expanded });
-      if (expanded && depth < DEEPEST) this.#items(feed.model.children(row.id), depth + 1, into);
+      if (!expanded || depth >= DEEPEST) continue;
+      this.#items(feed.model.children(row.id), depth + 1, into);
+      // Whoever sees the last one that was read wants the next ones.
+      if (!feed.model.parts(row.id).done) into.at(-1).partsOf = row.id;
     }
     return into;
   }

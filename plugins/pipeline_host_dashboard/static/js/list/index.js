@@ -36,10 +36,12 @@ class List {
       onLoaded: ({ isUpdate }) => this.#loaded(isUpdate),
       onFailure: (error) => this.#fail(error),
       onError: (error) => context.toast(error.message),
+      seen: () => this.#groups.seen,
     });
     this.#groups = new Groups(() => this.#feed, {
       makeRow: () => this.#makeRow(),
       onMore: (status) => this.#feed.more(status),
+      onMoreParts: (id) => this.#feed.moreParts(id),
       onClear: (status) => this.#clear(status),
       onDrawn: () => this.#drawn(),
     });
@@ -158,7 +160,7 @@ class List {
   #emptyServer(workspace) {
     return emptyServer({
       workspace,
-      copy: (line) => this.#copy(line),
+      context: this.#context,
       onAllWorkspaces: () => this.#reset({ workspace: "" }),
     });
   }
@@ -216,15 +218,6 @@ class List {
       toast(removed === 1 ? "1 process was deleted" : `${count(removed)} processes were deleted`);
     } catch (error) {
       toast(error.message);
-    }
-  }
-
-  async #copy(line) {
-    try {
-      await navigator.clipboard.writeText(line);
-      this.#context.toast("Copied");
-    } catch {
-      this.#context.toast("The browser doesn't allow copying here.");
     }
   }
 }

@@ -3,6 +3,7 @@
 import { isFlat, matches } from "./filters.js";
 
 const MOST_GENERATIONS = 32;
+const MOST_UNMATCHED = 10000;
 
 /** How far a group has been read: pages come newest first, and what is older is not shown yet. */
 export class Pager {
@@ -28,6 +29,9 @@ export class Pager {
 export class Model {
   rows = new Map();
   pagers = new Map();
+  /** Processes whose prompts don't have what is searched for, as the server said. */
+  unmatched = new Set();
+  #partPagers = new Map();
   #childrenOf = new Map();
   /** Parents of which it is known that they aren't listed, and those not yet asked for. */
   #missing = new Set();
@@ -42,6 +46,17 @@ export class Model {
     return this.pagers.get(status);
   }
 
+  /** How far what belongs to an expanded row has been read, the oldest first. */
+  parts(id) {
+    if (!this.#partPagers.has(id)) this.#partPagers.set(id, new Pager());
+    return this.#partPagers.get(id);
+  }
+
+  /** Takes it that what belongs to a row isn't shown any more. */
+  fold(id) {
+    this.#partPagers.delete(id);
+  }
+
   /**
    * Takes what is told of a process: a row, or a message's summary, which says less.
    *
@@ -53,7 +68,7 @@ export class Model {
     this.rows.set(row.id, row);
     this.#missing.delete(row.id);
     if (before?.parentProcessId !== row.parentProcessId) {
-      this.#childrenOf.get(before?.parentProcessId)?.delete(row.id);
+      this.#leave(before?.parentProcessId, row.id);
       if (row.parentProcessId) {
         if (!this.#childrenOf.has(row.parentProcessId)) {
           this.#childrenOf.set(row.parentProcessId, new Set());
@@ -69,13 +84,24 @@ export class Model {
     const row = this.rows.get(id);
     if (!row) return undefined;
     this.rows.delete(id);
-    this.#childrenOf.get(row.parentProcessId)?.delete(id);
+    this.#leave(row.parentProcessId, id);
     return row;
+  }
+
+  #leave(parent, id) {
+    const ids = this.#childrenOf.get(parent);
+    if (ids?.delete(id) && ids.size === 0) this.#childrenOf.delete(parent);
   }
 
   /** Says that these processes aren't there, or not in this list. */
   miss(ids) {
     for (const id of ids) if (!this.rows.has(id)) this.#missing.add(id);
+  }
+
+  /** Says that the prompts of these don't match: they never will, as prompts don't change. */
+  unmatch(ids) {
+    if (this.unmatched.size > MOST_UNMATCHED) this.unmatched.clear();
+    for (const id of ids) this.unmatched.add(id);
   }
 
   /** Whether it has to be asked if a row's parent is listed. */
@@ -102,25 +128,55 @@ export class Model {
   /** The rows of each group that are shown, newest first. */
   groups(statuses) {
     const groups = new Map(statuses.map((status) => [status, []]));
-    for (const row of this.rows.values()) {
-      const group = groups.get(row.status);
-      if (!group || !this.pager(row.status).includes(row)) continue;
-      if (matches(this.filters, row) && this.isTop(row)) group.push(row);
-    }
+    for (const row of this.rows.values())
+      if (groups.has(row.status) && this.#isShown(row)) groups.get(row.status).push(row);
     for (const group of groups.values()) group.sort(newestFirst);
     return groups;
+  }
+
+  #isShown(row) {
+    return this.pager(row.status).includes(row) && matches(this.filters, row) && this.isTop(row);
   }
 
   /** The rows under another one, oldest first. */
   children(id) {
     const ids = this.#childrenOf.get(id) ?? [];
-    const rows = [...ids].map((child) => this.rows.get(child)).filter((row) => !this.isTop(row));
-    return rows.sort((a, b) => -newestFirst(a, b));
+    const rows = [...ids].map((child) => this.rows.get(child));
+    return rows.filter((row) => this.#isPart(row)).sort((a, b) => -newestFirst(a, b));
+  }
+
+  #isPart(row) {
+    const pager = this.#partPagers.get(row.parentProcessId);
+    if (!pager || (pager.reached === null && !pager.done)) return false;
+    return (pager.done || row.startTime <= pager.reached) && !this.isTop(row);
   }
 
   /** Whether any row belongs to this one. */
   hasChildren(id) {
     return (this.#childrenOf.get(id)?.size ?? 0) > 0;
+  }
+
+  /**
+   * Forgets each row that isn't shown, unless it says where another one is.
+   *
+   * @param {Set<string>} expanded the rows under which others are shown
+   * @returns {Map<string, number>} how many of each group are shown
+   */
+  prune(expanded) {
+    const shown = new Map();
+    const needed = new Set();
+    for (const row of this.rows.values()) {
+      const { status, parentProcessId: parent } = row;
+      if (this.#isShown(row)) shown.set(status, (shown.get(status) ?? 0) + 1);
+      else if (!this.wantsParent(row) && !(expanded.has(parent) && this.#isPart(row))) continue;
+      needed.add(row.id);
+    }
+    for (const id of needed) {
+      const parent = this.rows.get(id).parentProcessId;
+      if (this.rows.has(parent)) needed.add(parent); // gone through as well, as it comes last
+    }
+    for (const id of [...this.rows.keys()]) if (!needed.has(id)) this.remove(id);
+    return shown;
   }
 }
 

@@ -1,9 +1,9 @@
 /** What one can do with a process. */
 
+import { copy } from "../clipboard.js";
 import { h, setProp } from "../dom.js";
 import { icon } from "../icons.js";
 import { processHref } from "../router.js";
-import { copy } from "./part.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 

@@ -3,28 +3,33 @@
 import { h, replace, setProp, text } from "../dom.js";
 import { count, elapsed, fullTime, time } from "../format.js";
 import { icon } from "../icons.js";
+import { Owed } from "../owed.js";
 import { processHref } from "../router.js";
 
 const AT_FIRST = 20;
 const AT_ONCE = 100;
+const MOST_AT_ONCE = 500;
 
 export class Children {
   element = h("section", { class: "panel children", "aria-labelledby": "children-title", hidden: true });
   #id;
   #context;
   #rows = new Map();
+  /** How many rows there may be in the page; those who want more ask for them. */
+  #limit = AT_FIRST;
+  /** What was told while they are read: the last summary of each, `null` where it is gone. */
   #changed = new Map();
   #body = h("tbody", null);
   #title = h("h2", { id: "children-title" });
   #more;
-  #cursor = undefined;
   #total = 0;
-  #loading = null;
+  #reading;
 
   constructor({ id, context }) {
     this.#id = id;
     this.#context = context;
-    this.#more = h("button", { type: "button", class: "button small", hidden: true, on: { click: () => this.#next() } }, "Show more");
+    this.#reading = new Owed(context.live, (signal) => this.#read(signal), (error) => this.#fail(error));
+    this.#more = h("button", { type: "button", class: "button small", hidden: true, on: { click: () => this.#showMore() } }, "Show more");
     const heads = ["Status", "What", "Type", "Started", "Time"].map((name) =>
       h("th", { scope: "col", class: `col-${name.toLowerCase()}` }, name));
     replace(this.element,
@@ -37,31 +42,38 @@ export class Children {
   update() {}
 
   unmount() {
-    this.#loading?.abort();
+    this.#reading.close();
   }
 
   /** Reads them anew. */
-  async load() {
-    this.#loading?.abort();
-    this.#cursor = undefined;
-    this.#changed.clear();
-    await this.#next({ anew: true });
+  load() {
+    return this.#reading.now();
   }
 
   /** Takes a change of any process. */
-  take({ type, process, processId, processIds }) {
-    if (process) {
-      if (process.parentProcessId !== this.#id) return;
-      this.#changed.set(process.id, process);
-      if (type === "process-added" && !this.#rows.has(process.id)) this.#total += 1;
-      this.#put(process);
-    } else {
-      for (const id of processIds ?? [processId]) {
-        this.#changed.set(id, null);
-        this.#drop(id);
-      }
-    }
+  take({ process, processId, processIds }) {
+    const isCounted = process ? this.#takeOne(process) : this.#takeRemoved(processIds ?? [processId]);
+    if (!isCounted) return;
     this.#show();
+    this.#reading.soon();
+  }
+
+  #takeOne(process) {
+    if (process.parentProcessId !== this.#id) return false;
+    if (this.#reading.isReading) this.#changed.set(process.id, process);
+    const isKnown = this.#rows.has(process.id);
+    if (isKnown || this.#rows.size < this.#limit) this.#put(process);
+    return !isKnown;
+  }
+
+  #takeRemoved(ids) {
+    const { isReading } = this.#reading;
+    for (const id of ids) {
+      if (isReading) this.#changed.set(id, null);
+      this.#drop(id);
+    }
+    // It may have been one of those that are not in the page.
+    return isReading || this.#total > 0;
   }
 
   /** Shows the time that went by. */
@@ -69,29 +81,45 @@ export class Children {
     for (const row of this.#rows.values()) if (!row.process.endTime) row.took.textContent = elapsed(row.process);
   }
 
-  async #next({ anew = false } = {}) {
-    const loading = (this.#loading = new AbortController());
-    const query = { parent: this.#id, limit: anew ? AT_FIRST : AT_ONCE, cursor: this.#cursor };
-    let page;
-    try {
-      page = await this.#context.api.list(query, { signal: loading.signal });
-    } catch (error) {
-      if (error.name !== "AbortError") this.#context.toast(error.message);
-      return;
-    }
-    if (anew) for (const id of [...this.#rows.keys()]) this.#drop(id);
-    this.#total = page.total;
-    this.#cursor = page.nextCursor;
-    for (const process of page.processes) {
-      const newer = this.#changed.get(process.id);
-      if (newer !== null) this.#put(newer ?? process);
-    }
-    for (const newer of this.#changed.values()) if (newer) this.#put(newer);
+  #showMore() {
+    this.#limit += AT_ONCE;
+    this.load();
+  }
+
+  /** Reads as many of them as are to be shown, and how many there are. */
+  async #read(signal) {
+    this.#changed.clear();
+    const found = new Map();
+    let total;
+    let cursor;
+    do {
+      const limit = Math.min(MOST_AT_ONCE, this.#limit - found.size);
+      const page = await this.#context.api.rows({ parent: this.#id, limit, cursor }, { signal });
+      signal.throwIfAborted();
+      for (const process of page.processes) found.set(process.id, process);
+      ({ total, nextCursor: cursor } = page);
+    } while (cursor && found.size < this.#limit);
+    this.#total = total;
+    this.#fill(found);
     this.#show();
+  }
+
+  #fill(found) {
+    for (const [id, newer] of this.#changed) {
+      if (newer === null) found.delete(id);
+      else if (found.has(id)) found.set(id, newer);
+    }
+    for (const id of [...this.#rows.keys()]) if (!found.has(id)) this.#drop(id);
+    for (const process of found.values()) this.#put(process);
+  }
+
+  #fail(error) {
+    if (error.status !== 0) this.#context.toast(error.message);
   }
 
   #put(process) {
     const known = this.#rows.get(process.id);
+    if (known && isSame(known.process, process)) return;
     const row = makeRow(process);
     this.#rows.set(process.id, row);
     if (known) {
@@ -123,8 +151,12 @@ export class Children {
     const all = Math.max(this.#total, this.#rows.size);
     this.element.hidden = this.#rows.size === 0;
     this.#title.textContent = `Belonging to it (${count(all)})`;
-    setProp(this.#more, "hidden", !this.#cursor);
+    setProp(this.#more, "hidden", this.#total <= this.#rows.size);
   }
+}
+
+function isSame(a, b) {
+  return ["promptPreview", "status", "type", "startTime", "endTime"].every((name) => a[name] === b[name]);
 }
 
 function makeRow(process) {

@@ -13,6 +13,7 @@ export class Heading {
   element;
   #parts;
   #took = h("span", { class: "took" });
+  #started = h("span", { class: "started" });
   #context;
 
   constructor({ context }) {
@@ -30,7 +31,9 @@ export class Heading {
   tick(process) {
     const waits = process.status === "queued";
     const verb = ENDED.has(process.status) ? "took" : waits ? "waiting for" : "for";
-    this.#took.textContent = `${verb} ${elapsed(process)}`;
+    say(this.#took, `${verb} ${elapsed(process)}`);
+    say(this.#started, `started ${ago(process.startTime)}`);
+    setProp(this.#started, "title", fullTime(process.startTime));
     setProp(this.#took, "title", process.endTime ? `Ended ${fullTime(process.endTime)}` : null);
   }
 
@@ -62,8 +65,8 @@ export class Heading {
   /** A link to the parent, which gets its words when they are known. */
   #parent(id) {
     const link = h("a", { href: processHref(id), class: "process-parent", title: visible(id) }, text(id));
-    this.#context.api.get(id).then(
-      ({ promptPreview }) => promptPreview && replace(link, text(promptPreview)),
+    this.#context.api.rowsOf([id]).then(
+      ([parent]) => parent?.promptPreview && replace(link, text(parent.promptPreview)),
       () => {}, // a parent may be gone; its id stays
     );
     return link;
@@ -73,13 +76,13 @@ export class Heading {
     return part({
       tag: "p",
       class: "process-state",
-      pick: ({ status, type, startTime, exitCode }) => ({ status, type, startTime, exitCode }),
-      build: ({ status, type, startTime, exitCode }) => [
+      pick: ({ status, type, exitCode }) => ({ status, type, exitCode }),
+      build: ({ status, type, exitCode }) => [
         h("span", { class: "status pill", dataset: { status } }, icon(status), status),
         this.#took,
         exitCode !== undefined && h("span", { class: exitCode === 0 ? null : "bad" }, `exit code ${exitCode}`),
         h("span", null, text(type)),
-        h("span", { title: fullTime(startTime) }, `started ${ago(startTime)}`),
+        this.#started,
       ],
     });
   }
@@ -91,6 +94,10 @@ function title() {
     pick: ({ promptPreview, id }) => promptPreview.trim() || id,
     build: (preview) => text(preview),
   });
+}
+
+function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
 }
 
 function separator() {

@@ -3,12 +3,14 @@
 import { h, replace, text } from "../dom.js";
 import { icon } from "../icons.js";
 import { mountLog } from "../log/index.js";
+import { Owed } from "../owed.js";
 import { Actions } from "./actions.js";
 import { cancellation } from "./cancellation.js";
 import { Children } from "./children.js";
 import { errorText, metadata, prompt } from "./details.js";
 import { facts } from "./facts.js";
 import { Heading } from "./heading.js";
+import { newer } from "./newer.js";
 import { Result } from "./result.js";
 import { structured } from "./structured.js";
 
@@ -32,12 +34,14 @@ class ProcessPage {
   #parts = null;
   #log = null;
   #children = null;
-  #loading = null;
-  #again = false;
+  #reading;
+  /** What a change told since the process was asked for. */
+  #told = null;
 
   constructor(container, id, context) {
     this.#id = id;
     this.#context = context;
+    this.#reading = new Owed(context.live, (signal) => this.#read(signal), (error) => this.#fail(error));
     this.#place = h("article", { class: "page process", "aria-busy": "true" });
     container.append(this.#place);
     const { live, shortcuts } = context;
@@ -56,29 +60,28 @@ class ProcessPage {
   unmount() {
     clearInterval(this.#timer);
     for (const off of this.#off) off();
-    this.#loading?.abort();
+    this.#reading.close();
     this.#leaveParts();
     this.#place.remove();
   }
 
-  /** Reads the process anew; once more if it changes meanwhile. */
-  async load() {
-    if (this.#loading) {
-      this.#again = true;
+  /** Reads the process anew. */
+  load() {
+    return this.#reading.now();
+  }
+
+  async #read(signal) {
+    this.#told = null;
+    let process;
+    try {
+      process = await this.#context.api.get(this.#id, { signal });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      this.#onGone();
       return;
     }
-    const loading = (this.#loading = new AbortController());
-    try {
-      do {
-        this.#again = false;
-        this.#show(await this.#context.api.get(this.#id, { signal: loading.signal }));
-      } while (this.#again);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.#fail(error);
-    } finally {
-      if (this.#loading === loading) this.#loading = null;
-    }
+    signal.throwIfAborted();
+    this.#show(newer(process, this.#told));
   }
 
   #resync() {
@@ -90,14 +93,26 @@ class ProcessPage {
     const { type, process, processId, processIds } = message;
     if (process?.id === this.#id) {
       if (type === "process-added") this.#startOver();
-      this.load();
+      else this.#hear(process);
     } else if (processId === this.#id || processIds?.includes(this.#id)) this.#onRemoved();
     this.#children?.take(message);
   }
 
+  /** Shows what a change tells at once, and the rest soon. */
+  #hear(told) {
+    this.#told = told;
+    const process = this.#process && newer(this.#process, told);
+    if (process !== this.#process) this.#show(process);
+    this.#reading.soon();
+  }
+
   #onRemoved() {
-    this.#loading?.abort();
-    this.#loading = null;
+    this.#reading.stop();
+    this.#onGone();
+  }
+
+  #onGone() {
+    if (this.#removed && this.#process) return;
     this.#removed = true;
     if (!this.#process) this.#missing();
     else {
@@ -109,10 +124,12 @@ class ProcessPage {
 
   /** The id was given to a new process: nothing of the one before is true of it. */
   #startOver() {
-    if (!this.#removed) return;
-    this.#removed = false;
-    delete this.#place.dataset.removed;
-    this.#leaveParts();
+    if (this.#removed) {
+      this.#removed = false;
+      delete this.#place.dataset.removed;
+      this.#leaveParts();
+    }
+    this.load();
   }
 
   #show(process) {
@@ -193,9 +210,7 @@ class ProcessPage {
   }
 
   #fail(error) {
-    if (error.status === 404 && this.#process) this.#onRemoved();
-    else if (error.status === 404) this.#missing();
-    else if (!this.#process) this.#unreachable(error);
+    if (!this.#process) this.#unreachable(error);
     else if (error.status !== 0) this.#context.toast(error.message);
   }
 

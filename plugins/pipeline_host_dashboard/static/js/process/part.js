@@ -1,5 +1,6 @@
 /** Parts of the page that are built anew only when what they show has changed. */
 
+import { copy } from "../clipboard.js";
 import { h, replace, visible } from "../dom.js";
 
 /**
@@ -57,29 +58,4 @@ export function copyButton(context, label, what, value) {
     type: "button", class: "button small quiet",
     on: { click: () => copy(context, what, typeof value === "function" ? value() : value) },
   }, label);
-}
-
-/** Puts a text on the clipboard and says so. */
-export async function copy(context, what, value) {
-  try {
-    await writeText(value);
-    context.toast(`${what} copied`);
-  } catch {
-    context.toast("The browser doesn't let this page copy");
-  }
-}
-
-async function writeText(value) {
-  if (navigator.clipboard) {
-    await navigator.clipboard.writeText(value);
-    return;
-  }
-  // Over plain HTTP from another machine there is no clipboard for pages, only this.
-  const field = h("textarea", { class: "visually-hidden", "aria-hidden": "true" });
-  field.value = value;
-  document.body.append(field);
-  field.select();
-  const done = document.execCommand("copy");
-  field.remove();
-  if (!done) throw new Error("refused");
 }

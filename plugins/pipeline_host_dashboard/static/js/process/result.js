@@ -1,6 +1,7 @@
 /** The result of a process: rendered by the server, or as it was written. */
 
 import { h, replace, setProp } from "../dom.js";
+import { Owed } from "../owed.js";
 import { copyButton, panelHead, plain as asWritten, reachable } from "./part.js";
 
 const TALL = 640;
@@ -10,36 +11,37 @@ export class Result {
   #id;
   #context;
   #shown;
-  #loading = null;
+  #reading;
 
   constructor({ id, context }) {
     this.#id = id;
     this.#context = context;
+    this.#reading = new Owed(
+      context.live,
+      (signal) => this.#render(signal),
+      // As it was written, it can be read until it can be rendered.
+      (error) => this.#show(this.#shown, { plain: error.message }),
+    );
   }
 
   update({ result }) {
     if (result === this.#shown) return;
     this.#shown = result;
-    this.#loading?.abort();
+    this.#reading.stop();
     this.element.hidden = !result;
     replace(this.element);
-    if (result) this.#render(result);
+    if (result) this.#reading.now();
   }
 
   unmount() {
-    this.#loading?.abort();
+    this.#reading.close();
   }
 
-  async #render(result) {
-    const loading = (this.#loading = new AbortController());
-    let answer;
-    try {
-      answer = await this.#context.api.rendered(this.#id, { signal: loading.signal });
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      answer = { plain: error.message };
-    }
-    if (this.#shown === result) this.#show(result, answer);
+  async #render(signal) {
+    const result = this.#shown;
+    const answer = await this.#context.api.rendered(this.#id, { signal });
+    signal.throwIfAborted();
+    this.#show(result, answer);
   }
 
   #show(result, { result: html, plain }) {

@@ -1,8 +1,11 @@
 /** Reads the processes of a timeline and keeps them up to date. */
 
+import { Owed } from "../owed.js";
 import { Spans } from "./spans.js";
 
 const MOST_PAGES = 10;
+/** Where more than these are there, because the page was left open, the newest are read anew. */
+const MOST = 11000;
 
 /**
  * Tells `onChange` whenever there is something else to draw. `state` is `loading`, `ready` or
@@ -17,7 +20,7 @@ export class Feed {
   #workspace;
   #onChange;
   #off;
-  #loading = null;
+  #reading;
   #missed = [];
 
   /** @param {string | null} workspace the id of the only one that counts */
@@ -25,6 +28,7 @@ export class Feed {
     this.#context = context;
     this.#workspace = workspace;
     this.#onChange = onChange;
+    this.#reading = new Owed(context.live, (signal) => this.#read(signal), (error) => this.#fail(error));
     this.#off = [
       context.live.on("change", (message) => this.#take(message)),
       context.live.on("resync", () => this.load()),
@@ -33,40 +37,37 @@ export class Feed {
   }
 
   close() {
-    this.#loading?.abort();
+    this.#reading.close();
     for (const off of this.#off) off();
   }
 
   /** Reads everything anew; what was there stays until its page has come. */
-  async load() {
-    this.#loading?.abort();
-    const loading = (this.#loading = new AbortController());
-    this.#missed = [];
+  load() {
     if (this.spans.size === 0) this.#tell("loading");
-    try {
-      await this.#read(loading.signal);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.error = error;
-      this.#loading = null;
-      this.#tell("failed");
-    }
+    return this.#reading.now();
   }
 
   async #read(signal) {
+    this.#missed = [];
     const fresh = new Spans();
     let cursor;
     for (let page = 1; ; page += 1) {
       const query = { workspace: this.#workspace ?? undefined, cursor };
       const { processes, nextCursor } = await this.#context.api.timeline(query, { signal });
+      signal.throwIfAborted();
       for (const process of processes) fresh.put(process);
       cursor = nextCursor;
       this.more = cursor !== undefined;
       if (!cursor || page === MOST_PAGES) break;
       if (page === 1 && this.spans.size === 0) this.#use(fresh, "loading");
     }
-    this.#loading = null;
+    this.error = null;
     this.#use(fresh, "ready");
+  }
+
+  #fail(error) {
+    this.error = error;
+    this.#tell("failed");
   }
 
   #use(spans, state) {
@@ -76,8 +77,10 @@ export class Feed {
   }
 
   #take(message) {
-    if (this.#loading) this.#missed.push(message);
-    if (this.#apply(message)) this.#tell(this.state);
+    if (this.#reading.isReading) this.#missed.push(message);
+    if (!this.#apply(message)) return;
+    this.#tell(this.state);
+    if (this.spans.size > MOST) this.#reading.soon();
   }
 
   #apply({ process, processId, processIds, timestamp }) {

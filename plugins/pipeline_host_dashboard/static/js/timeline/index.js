@@ -1,5 +1,6 @@
 /** Processes as bars over time: what ran when, and what waited. */
 
+import { command, runLine } from "../commands.js";
 import { h, replace, text } from "../dom.js";
 import { count, now } from "../format.js";
 import { Chart } from "./chart.js";
@@ -37,6 +38,8 @@ class TimelineView {
   #off;
   #timer;
   #queued = 0;
+  /** What is said instead of a view, so that it is built once. */
+  #said = null;
 
   constructor(container, context) {
     this.#context = context;
@@ -141,6 +144,7 @@ class TimelineView {
 
   #mounted() {
     if (!this.#view) {
+      this.#said = null;
       this.#view = this.#table ? new Table() : new Chart({
         toggle: (id) => this.#toggle(id),
         reveal: (id) => this.#reveal(id),
@@ -169,6 +173,9 @@ class TimelineView {
     const { error } = this.#feed;
     this.#toolbar.show({ workspace: this.#workspace, range: this.#range ?? "all", table: this.#table, moved: false });
     this.#toolbar.note("");
+    const said = `${state} ${error?.message}`;
+    if (said === this.#said) return;
+    this.#said = said;
     if (state === "loading") replace(this.#body, h("p", { class: "tl-loading hint" }, "Loading…"));
     else if (state === "failed") {
       replace(this.#body, h("div", { class: "empty" }, h("h2", null, "The timeline can't be shown now"),
@@ -177,7 +184,7 @@ class TimelineView {
     } else {
       replace(this.#body, h("div", { class: "empty" }, h("h2", null, "Nothing has run here yet"),
         h("p", null, "Each process is a bar from when it started to when it ended. To see one:"),
-        h("div", { class: "command" }, h("code", null, "pipeline-host run -- COMMAND"))));
+        command(this.#context, runLine())));
     }
   }
 
