@@ -136,18 +136,22 @@ class ExtensionClient(Looking):
                 raise ValueError("this client has no workspace")
             self._engine.office.put(Register(plain(record)))
 
-    def submit(self, process: Json) -> str:
+    def submit(self, process: Json, *, exclusive: bool = False) -> str:
         """Make a process known; its id.
+
+        Where the server knows the id with other fields, only this is dropped, and what follows
+        goes to the process that is there.
 
         Args:
             process: its fields as on the wire; ``id``, ``status`` (``running``) and
                 ``startTime`` (now) are filled in where they are left out, and the client's
                 workspace where it names none. With ``leaseSeconds`` the client sends heartbeats
                 until the process ends.
+            exclusive: True drops what follows too, as that process is somebody else's.
         """
         name = new_id()
         with self._guarded(name):
-            create = creation(process, name, self._workspace)
+            create = creation(process, name, self._workspace, exclusive)
             name = create.process_id
             self._engine.create(create)
         return name

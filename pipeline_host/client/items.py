@@ -53,12 +53,14 @@ class Create:
         process_id: its id, which is in ``process`` too.
         process: the whole process, the same for every repeat.
         fresh: the id was made here, so no server can know it before this was sent.
+        exclusive: where the server knows another process by this id, that one is to be left alone.
     """
 
     kind: ClassVar[str] = "create"
     process_id: str
     process: Json
     fresh: bool = False
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ def to_json(item: Item) -> dict[str, Any]:
     match item:
         case Register(workspace):
             fields: dict[str, Any] = {"workspace": workspace}
-        case Create(name, process, fresh):
-            fields = {"id": name, "process": process, "fresh": fresh}
+        case Create(name, process, fresh, exclusive):
+            fields = {"id": name, "process": process, "fresh": fresh, "exclusive": exclusive}
         case Update(name, changes):
             fields = {"id": name, "changes": changes}
         case Output(name, chunks):
@@ -180,7 +182,8 @@ def from_json(value: Json) -> Item:
             case "register":
                 return Register(value["workspace"])
             case "create":
-                return Create(value["id"], value["process"], value["fresh"])
+                exclusive = value.get("exclusive", False)  # older spools don't say
+                return Create(value["id"], value["process"], value["fresh"], exclusive)
             case "update":
                 return Update(value["id"], value["changes"])
             case "output":

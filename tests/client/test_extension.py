@@ -442,11 +442,57 @@ def test_an_id_may_be_used_again_after_its_removal(
     assert not server.processes
 
 
-def test_an_id_that_is_somebody_elses_gets_nothing(
+def test_a_process_that_is_submitted_again_goes_on(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    submit(client, "a")
+    client.output("a", "one ")
+    assert client.flush(10)
+    submit(client, "a", fullPrompt="said otherwise")
+    client.output("a", "two")
+    client.update("a", {"result": "r"})
+    client.complete("a")
+    assert client.flush(10)
+    stored = server.processes["a"]
+    assert (stored.output, stored.process["result"]) == (b"one two", "r")
+    assert status(server, "a") == "completed"
+    assert [(type(drop.item), drop.reason) for drop in told.drops] == [(Create, "id: is known")]
+
+
+def test_what_the_server_knows_already_is_reported_on(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    server.create({"id": "a", "promptPreview": "by an earlier start", "status": "running"})
+    server.processes["a"].chunks.append({"content": "before, "})
+    submit(client, "a")
+    client.output("a", "after")
+    assert client.wait_registered("a", 10)
+    client.complete("a")
+    assert client.flush(10)
+    assert (server.output("a"), status(server, "a")) == (b"before, after", "completed")
+    assert told.reasons == ["id: is known"]
+
+
+def test_a_process_that_was_refused_can_be_one_that_is_there_later(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    server.fault("answer", status=400, only="POST")
+    submit(client, "a")
+    client.output("a", "lost")
+    assert client.flush(10)
+    assert told.reasons == ["as told"] * 2
+    server.create({"id": "a", "promptPreview": "another", "status": "running"})
+    submit(client, "a")
+    client.output("a", "kept")
+    assert client.flush(10)
+    assert server.output("a") == b"kept"
+
+
+def test_an_id_that_is_somebody_elses_gets_nothing_where_that_is_wanted(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
     server.create({"id": "a", "promptPreview": "another", "status": "running"})
-    submit(client, "a")
+    client.submit({"id": "a", "promptPreview": "p"}, exclusive=True)
     client.output("a", "text")
     client.complete("a")
     assert client.flush(10)
