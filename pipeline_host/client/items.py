@@ -155,6 +155,18 @@ def merged(first: Item, second: Item) -> Item | None:
     return None
 
 
+def overtakes(item: Item, other: Item) -> bool:
+    """Whether ``item`` may be sent before ``other``, which was put before it.
+
+    Output and what is told beside it have no order on the server, as long as nothing of it is
+    about the process's status or end: no output is taken after that.
+    """
+    match item, other:
+        case (Update(_, changes), Output()) | (Output(), Update(_, changes)):
+            return changes.keys().isdisjoint(("status", "endTime"))
+    return False
+
+
 def to_json(item: Item) -> dict[str, Any]:
     """An item as it is kept on disk."""
     match item:

@@ -358,15 +358,47 @@ def test_what_is_on_its_way_is_never_the_one_dropped(
     assert [drop.process_id for drop in told.drops] == ["p0", "p1", "p2"]
 
 
+def test_an_hour_of_output_and_updates_in_turn_takes_few_requests(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    client = make(offline=True)
+    submit(client, "a")
+    for number in range(3000):
+        client.output("a", f"line {number}\n")
+        client.update("a", {"metadata": {"n": number}})
+    client.complete("a")
+    client.offline = False
+    assert client.flush(10)
+    assert len(lines(server)) == 3
+    assert server.output("a") == "".join(f"line {n}\n" for n in range(3000)).encode()
+    assert server.processes["a"].process["metadata"] == {"n": 2999}
+    assert status(server, "a") == "completed"
+    assert not told.drops
+
+
+def test_a_process_keeps_its_creation_for_as_long_as_anything_else_of_it_can_go(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    client = make(offline=True, max_queue=3)
+    submit(client, "a")
+    client.output("a", "x")
+    submit(client, "b")
+    submit(client, "c")
+    client.offline = False
+    assert client.flush(10)
+    assert [type(drop.item) for drop in told.drops] == [Output]
+    assert list(server.processes) == ["a", "b", "c"]
+
+
 def test_a_process_whose_creation_was_dropped_is_dropped_as_a_whole(
     server: ScriptedServer, make: Make, told: Told
 ) -> None:
-    client = make(offline=True, max_queue=4)
+    client = make(offline=True, max_queue=2)
     submit(client, "a")
     client.output("a", "x")
-    client.update("a", {"result": "r"})
     submit(client, "b")
     submit(client, "c")
+    client.update("a", {"result": "r"})
     client.complete("a")
     client.offline = False
     assert client.flush(10)
