@@ -118,11 +118,11 @@ class ExtensionClient(Looking):
     @property
     def offline(self) -> bool:
         """True while everything is queued and no request made, no heartbeat either; may be set."""
-        return self._engine.office.offline
+        return self._engine.offline
 
     @offline.setter
     def offline(self, offline: bool) -> None:
-        self._engine.office.offline = offline
+        self._engine.offline = offline
 
     def register_workspace(self, workspace: str | os.PathLike[str] | Json | None = None) -> None:
         """Make a workspace known to the server, or this client's own.
@@ -269,7 +269,7 @@ class ExtensionClient(Looking):
     def _after_fork(self) -> None:
         """In a forked child: begin anew; what waits is the parent's to send."""
         self._engine.abandon()
-        self._engine = Engine(self._options, offline=self._engine.office.offline)
+        self._engine = Engine(self._options, offline=self._engine.offline)
 
     @contextmanager
     def _guarded(self, process_id: str | None) -> Iterator[None]:

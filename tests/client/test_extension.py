@@ -343,6 +343,22 @@ def test_of_501_with_500_allowed_the_oldest_is_dropped_and_reported(
     assert len(server.processes) == 500
 
 
+def test_offline_nothing_is_asked_either(server: ScriptedServer, make: Make) -> None:
+    client = make(offline=True)
+    process = client.process("p").start()
+    client.watch("a", lambda status, error: None)
+    assert client._engine.watches.of(None)._thread is None
+    assert not server.seen
+    client.offline = False
+    assert client.flush(10)
+    server.set_status(process.id, "cancelled")
+    assert process.cancelled.wait(20)
+    client.offline = True
+    assert client._engine.watches.of(None)._thread is None
+    client.offline = False
+    wait_until(lambda: client._engine.watches.of(None)._thread)
+
+
 def test_what_is_on_its_way_is_never_the_one_dropped(
     server: ScriptedServer, make: Make, told: Told
 ) -> None:

@@ -121,8 +121,8 @@ def test_a_cancel_that_comes_too_late_was_ignored(client: ExtensionClient) -> No
         process.result = "done all the same"
         process.end()
         client.api.cancel(process.id)
-    assert process.cancelled.wait(10)
     client.offline = False
+    assert process.cancelled.wait(20)
     wait_until(lambda: stored(client, process)["cancellation"].get("outcome") == "ignored")
     assert stored(client, process)["result"] == "done all the same"
 
