@@ -139,9 +139,11 @@ class Engine:
             self._on_terminal(process_id, status)
 
     def _dropped(self, drop: Drop) -> None:
-        if drop.process_id is not None:
-            with self._told_lock:
+        with self._told_lock:
+            if drop.process_id is not None:
                 self._told.forget(drop.process_id)
+            elif drop.count > 1:
+                self._told.clear()
 
     def _outbox(self, max_queue: int | None) -> Outbox:
         """One with limits, or one without, that moves to disk what memory has no room for."""

@@ -112,7 +112,7 @@ class ExtensionClient(Looking):
 
     @property
     def dropped(self) -> int:
-        """How much was dropped so far: each time ``on_drop`` is called it is one more."""
+        """How much was dropped so far: the sum of what ``on_drop`` is told as ``count``."""
         return self._engine.desk.teller.dropped
 
     @property

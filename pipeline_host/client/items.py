@@ -104,17 +104,24 @@ Item: TypeAlias = Register | Create | Update | Output | Remove | Cancel
 class Drop:
     """Something that was told to the client and isn't sent.
 
+    Where more is dropped than can be told at once, one stands for several.
+
     Attributes:
-        item: what it was; None where the caller gave nothing that could be sent.
-        process_id: the process that it was about; None for a workspace.
+        item: what it was; None where the caller gave nothing that could be sent, or where this
+            stands for all kinds. It is without content where it stands for several of its kind.
+        process_id: the process that it was about; None for a workspace, and for several.
         reason: a sentence that says why.
         error: the server's refusal, or what was wrong with what the caller gave.
+        count: for how many this stands.
+        output_bytes: how much output they had, in UTF-8 bytes.
     """
 
     item: Item | None
     process_id: str | None
     reason: str
     error: Exception | None = None
+    count: int = 1
+    output_bytes: int = 0
 
 
 def lane(item: Item) -> str:

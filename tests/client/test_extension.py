@@ -706,6 +706,38 @@ def test_what_was_given_may_be_changed_afterwards(server: ScriptedServer, make: 
     assert server.processes["a"].process["metadata"] == {"n": [1]}
 
 
+def test_what_is_dropped_while_a_request_hangs_takes_no_memory(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    client = make(max_queue=3)
+    server.fault("hang", only="POST /api/processes")
+    submit(client, "a")
+    wait_until(lambda: server.seen)
+    for number in range(1000):
+        client.output("a", f"{number:10}" * 10_000)
+    waiting = client._engine.desk.teller
+    assert len(waiting._calls) < 20
+    server.released.set()
+    assert client.flush(20)
+    assert client.dropped == sum(drop.count for drop in told.drops)
+    lost = sum(drop.output_bytes for drop in told.drops)
+    assert lost + len(server.output("a")) == 1000 * 100_000
+
+
+def test_after_a_summary_of_losses_everything_is_told_again(
+    server: ScriptedServer, client: ExtensionClient
+) -> None:
+    submit(client, "a")
+    client.update("a", {"result": "r"})
+    assert client.flush(10)
+    drop = Drop(None, None, "several", count=2)
+    client._engine.office.refuse(drop)
+    assert client.flush(10)
+    client.update("a", {"result": "r"})
+    assert client.flush(10)
+    assert lines(server).count("PATCH /api/processes/a") == 2
+
+
 def test_the_owners_mistakes_do_no_harm(server: ScriptedServer, make: Make) -> None:
     def fail(*args: object) -> None:
         raise RuntimeError
