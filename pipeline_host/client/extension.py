@@ -130,7 +130,7 @@ class ExtensionClient(Looking):
         Args:
             workspace: a folder, or a record ``{id, name, rootPath, color?}``.
         """
-        with self._guarded(None):
+        with self.guarded(None):
             record = self._workspace if workspace is None else workspace_record(workspace)
             if record is None:
                 raise ValueError("this client has no workspace")
@@ -150,7 +150,7 @@ class ExtensionClient(Looking):
             exclusive: True drops what follows too, as that process is somebody else's.
         """
         name = new_id()
-        with self._guarded(name):
+        with self.guarded(name):
             create = creation(process, name, self._workspace, exclusive)
             name = create.process_id
             self._engine.create(create)
@@ -164,7 +164,7 @@ class ExtensionClient(Looking):
             changes: any of ``status result error endTime structuredResult metadata exitCode
                 cancellation``; other fields of a process may be there and don't matter.
         """
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             self._engine.update(process_name(process_id), plain_fields(changes))
 
     def output(self, process_id: str, content: str, stream: str | None = None) -> None:
@@ -175,7 +175,7 @@ class ExtensionClient(Looking):
             content: what to add.
             stream: by custom ``stdout`` or ``stderr``.
         """
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             for write in writes(process_id, content, stream):
                 self._engine.office.put(write)
 
@@ -192,12 +192,12 @@ class ExtensionClient(Looking):
 
     def cancel(self, process_id: str) -> None:
         """Ask for a process to be stopped."""
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             self._engine.office.put(Cancel(process_name(process_id)))
 
     def remove(self, process_id: str) -> None:
         """Have a process and its output forgotten; what waits for it isn't sent any more."""
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             self._engine.remove(process_name(process_id))
 
     def process(self, preview: str, **options: Any) -> RemoteProcess:
@@ -272,8 +272,14 @@ class ExtensionClient(Looking):
         self._engine = Engine(self._options, offline=self._engine.offline)
 
     @contextmanager
-    def _guarded(self, process_id: str | None) -> Iterator[None]:
-        """Nothing that a caller gives, and no mistake of ours, raises into the caller."""
+    def guarded(self, process_id: str | None) -> Iterator[None]:
+        """Tell ``on_drop`` of what a block raises, instead of raising it.
+
+        Nothing that a caller gives, and no mistake of ours, is to end the caller's work.
+
+        Args:
+            process_id: the process that the block reports.
+        """
         try:
             yield
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller goes on
