@@ -53,7 +53,13 @@ UPDATES = st.builds(Update, NAMES, FIELDS)
 ITEMS: st.SearchStrategy[Item] = st.one_of(
     OUTPUTS,
     UPDATES,
-    st.builds(Create, NAMES, st.just({"id": "a", "promptPreview": "p"}), st.booleans()),
+    st.builds(
+        Create,
+        NAMES,
+        st.just({"id": "a", "promptPreview": "p"}),
+        st.booleans(),
+        st.booleans(),
+    ),
     st.builds(Remove, NAMES),
     st.builds(Cancel, NAMES),
     st.builds(Register, st.just({"id": "w"})),
