@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline_host.cursors import Cursor, Kind, parse
+from pipeline_host.errors import InvalidInput
 from pipeline_host.models import Chunk, OutputBatch
 from pipeline_host.output import rest_of
 
@@ -67,6 +68,25 @@ def begin(given: str, epoch: str, batch: OutputBatch, *, replay: bool = True) ->
     if cursor is None or not _is_known(cursor, epoch, batch):
         return Start(batch.start, missing=batch.start)
     return Start(cursor.offset, after=cursor.kind)
+
+
+def begin_at(offset: int, batch: OutputBatch) -> Start:
+    """Where the stream begins for a client that has the output up to a byte.
+
+    Args:
+        offset: that byte's place in the output.
+        batch: the output, read from there; one chunk of it is enough.
+
+    Raises:
+        InvalidInput: there is no such place.
+    """
+    if offset > batch.end:
+        raise InvalidInput.field("from", f"at most {batch.end}, the length of the output")
+    if _splits_character(offset, batch):
+        raise InvalidInput.field("from", "the place of a character's first byte")
+    if offset < batch.start:
+        return Start(batch.start, missing=batch.start - offset)
+    return Start(offset)
 
 
 def _is_known(cursor: Cursor, epoch: str, batch: OutputBatch) -> bool:

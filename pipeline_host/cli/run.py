@@ -92,6 +92,10 @@ def run_command(
     one kills it; a cancel on the server ends it. A server that can't be reached changes nothing
     for the command. A child that it leaves in the background can write until a second of silence,
     at most for ten seconds.
+
+    It runs as in a pipe, without a terminal: programs that leave out colours or hold output back
+    for that reason have settings such as FORCE_COLOR=1 or PYTHONUNBUFFERED=1, or can be run by
+    "stdbuf -oL"; what asks for a password at the terminal can't.
     """
     job = Job(
         command=command,

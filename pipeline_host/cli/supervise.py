@@ -55,7 +55,7 @@ class Run:
             on_drop=self._dropped,
         )
         self._client.register_workspace()
-        self._process_id = self._client.submit(job.process_record(workspace))
+        self._process_id = self._client.submit(job.process_record(workspace), exclusive=True)
 
     def execute(self) -> int:
         """Run the command and report it; the exit code to end with."""

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import click
 
@@ -97,6 +97,11 @@ def _print_output(api: ApiClient, process_id: str, start: int, end: int) -> None
             write_all(_STDOUT, data)
 
 
+class _EventPrinter(Protocol):
+    def event(self, event: Event, content: bytes) -> None:
+        """Print an event; ``content`` is what of its output is wanted."""
+
+
 class _Printer:
     """Prints what was written, bytes as they are."""
 
@@ -104,7 +109,6 @@ class _Printer:
         self._split = split
 
     def event(self, event: Event, content: bytes) -> None:
-        """Print an event; ``content`` is what of its output is wanted."""
         if event.type == "gap":
             missing = json.loads(event.data)["missingBytes"]
             click.echo(f"pipeline-host: {missing} bytes are no longer kept", err=True)
@@ -127,18 +131,18 @@ class _JsonPrinter:
 
 
 def _follow(
-    api: ApiClient, process_id: str, start: int, end: int | None, printer: _Printer | _JsonPrinter
+    api: ApiClient, process_id: str, start: int, end: int | None, printer: _EventPrinter
 ) -> None:
     """Print the output from ``start`` on, up to ``end``, or until the process ends."""
     if end is not None and start >= end:
         return
-    position = 0
-    for event in follow(api, process_id):
+    position = start
+    for event in follow(api, process_id, start=start or None):
         content = b""
         if event.type == "chunk":
             whole = json.loads(event.data)["content"].encode()
             last = len(whole) if end is None else min(len(whole), end - position)
-            content = whole[max(start - position, 0) : last]
+            content = whole[:last]
             position += len(whole)
         elif event.type == "gap":
             position += json.loads(event.data)["missingBytes"]

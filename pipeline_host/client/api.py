@@ -151,13 +151,19 @@ class ApiClient:
         return self._transport.open("GET", _path(process_id, "output"), headers=headers)
 
     def open_stream(
-        self, process_id: str, last_event_id: str | None = None, replay: bool = True
+        self,
+        process_id: str,
+        last_event_id: str | None = None,
+        replay: bool = True,
+        start: int | None = None,
     ) -> Answer:
         """One connection of a process's event stream.
 
         :func:`~pipeline_host.client.follow` reads it and connects anew where it breaks.
         """
         query = {} if replay else {"replay": "false"}
+        if start is not None:
+            query["from"] = str(start)
         return self._open_events(_path(process_id, "stream"), query, last_event_id)
 
     def open_events(self, workspace: str | None = None, last_event_id: str | None = None) -> Answer:

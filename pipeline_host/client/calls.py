@@ -31,20 +31,21 @@ def workspace_record(workspace: str | os.PathLike[str] | Json | None) -> Json | 
     return workspace_identity(workspace).record()
 
 
-def creation(process: Json, new_id: str, workspace: Json | None) -> Create:
+def creation(process: Json, new_id: str, workspace: Json | None, exclusive: bool) -> Create:
     """The creation of a process, with what was left out filled in.
 
     Args:
         process: its fields.
         new_id: its id where it has none.
         workspace: what it belongs to where it says nothing else.
+        exclusive: see :class:`~pipeline_host.client.items.Create`.
 
     Raises:
         ValueError: it can't be told in JSON, or its id is none.
     """
     fields = {"id": new_id, "status": "running", "startTime": now(), **plain_fields(process)}
     name = process_name(fields["id"])
-    return Create(name, _placed(fields, workspace), fresh=name == new_id)
+    return Create(name, _placed(fields, workspace), name == new_id, exclusive)
 
 
 def plain_fields(fields: object) -> dict[str, Any]:

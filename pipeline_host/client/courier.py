@@ -91,8 +91,8 @@ class Courier:
         match item:
             case Register(workspace):
                 self._json("POST", "/api/workspaces", workspace)
-            case Create(process_id, process):
-                self._create(process_id, process)
+            case Create():
+                self._create(item)
             case Update(process_id, changes):
                 self._update(process_id, changes)
             case Output(process_id, chunks):
@@ -102,13 +102,28 @@ class Courier:
             case Cancel(process_id):
                 self._cancel(process_id)
 
-    def _create(self, process_id: str, process: Json) -> None:
-        status, answer = self._transport.exchange("POST", "/api/processes", encode(process))
-        known = self._known[process_id]
+    def _create(self, create: Create) -> None:
+        body = encode(create.process)
+        try:
+            status, answer = self._transport.exchange("POST", "/api/processes", body)
+        except ApiError as error:
+            if error.status == HTTPStatus.CONFLICT and not create.exclusive:
+                self._adopt(create)
+            raise
+        known = self._known[create.process_id]
         known.created = True
         # What was there before this may have output already.
         known.offset = 0 if status == HTTPStatus.CREATED else None
-        self._known.granted(process_id, answer)
+        self._known.granted(create.process_id, answer)
+
+    def _adopt(self, create: Create) -> None:
+        """The process is there, created otherwise: what follows is for that one."""
+        name = create.process_id
+        if "leaseSeconds" in create.process:
+            self._known.granted(name, self._json("GET", _path(name)).get("process", {}))
+        known = self._known[name]
+        known.created = True
+        known.offset = known.ended = known.refused = None
 
     def _update(self, process_id: str, changes: Json) -> None:
         """Change the process; where its status can't become that, without a status."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pipeline_host.client.entry import Entry
 from pipeline_host.client.errors import ClientError
-from pipeline_host.client.items import Create, Drop, Item, Output, Register, Remove, lane
+from pipeline_host.client.items import Create, Drop, Item, Output, Register, Remove, lane, weight
 from pipeline_host.client.known import KnownProcesses
 from pipeline_host.client.outbox import Outbox
 from pipeline_host.client.spool import Spool
@@ -86,7 +86,8 @@ class Desk:
         """Tell the owner of something that isn't sent."""
         with self.changed:
             process_id = None if item is None else item.process_id
-            self.teller.drop(Drop(item, process_id, reason, error))
+            size = weight(item) if isinstance(item, Output) else 0
+            self.teller.drop(Drop(item, process_id, reason, error, output_bytes=size))
             self.changed.notify_all()
 
     def give_up(self, process_id: str, reason: str) -> None:

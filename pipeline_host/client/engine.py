@@ -68,7 +68,7 @@ class Engine:
 
     def __init__(self, options: Options, *, offline: bool) -> None:
         self.api = ApiClient(options.server_url, options.timeout, options.headers)
-        self.watches = Watches(self.api)
+        self.watches = Watches(self.api, held=offline)
         self._on_terminal = options.on_terminal
         self._overflow = OverflowFile()
         self._told = Told()
@@ -86,6 +86,16 @@ class Engine:
         )
         self._transport = Transport(options.server_url, options.timeout, options.headers)
         self.office = PostOffice(self._transport, self.desk, offline=offline)
+
+    @property
+    def offline(self) -> bool:
+        """Nothing is asked or sent while this is True."""
+        return self.office.offline
+
+    @offline.setter
+    def offline(self, offline: bool) -> None:
+        self.office.offline = offline
+        self.watches.hold(offline)
 
     def create(self, item: Create) -> None:
         """Have a process made known."""
@@ -129,9 +139,11 @@ class Engine:
             self._on_terminal(process_id, status)
 
     def _dropped(self, drop: Drop) -> None:
-        if drop.process_id is not None:
-            with self._told_lock:
+        with self._told_lock:
+            if drop.process_id is not None:
                 self._told.forget(drop.process_id)
+            elif drop.count > 1:
+                self._told.clear()
 
     def _outbox(self, max_queue: int | None) -> Outbox:
         """One with limits, or one without, that moves to disk what memory has no room for."""

@@ -112,17 +112,17 @@ class ExtensionClient(Looking):
 
     @property
     def dropped(self) -> int:
-        """How much was dropped so far: each time ``on_drop`` is called it is one more."""
+        """How much was dropped so far: the sum of what ``on_drop`` is told as ``count``."""
         return self._engine.desk.teller.dropped
 
     @property
     def offline(self) -> bool:
         """True while everything is queued and no request made, no heartbeat either; may be set."""
-        return self._engine.office.offline
+        return self._engine.offline
 
     @offline.setter
     def offline(self, offline: bool) -> None:
-        self._engine.office.offline = offline
+        self._engine.offline = offline
 
     def register_workspace(self, workspace: str | os.PathLike[str] | Json | None = None) -> None:
         """Make a workspace known to the server, or this client's own.
@@ -130,24 +130,28 @@ class ExtensionClient(Looking):
         Args:
             workspace: a folder, or a record ``{id, name, rootPath, color?}``.
         """
-        with self._guarded(None):
+        with self.guarded(None):
             record = self._workspace if workspace is None else workspace_record(workspace)
             if record is None:
                 raise ValueError("this client has no workspace")
             self._engine.office.put(Register(plain(record)))
 
-    def submit(self, process: Json) -> str:
+    def submit(self, process: Json, *, exclusive: bool = False) -> str:
         """Make a process known; its id.
+
+        Where the server knows the id with other fields, only this is dropped, and what follows
+        goes to the process that is there.
 
         Args:
             process: its fields as on the wire; ``id``, ``status`` (``running``) and
                 ``startTime`` (now) are filled in where they are left out, and the client's
                 workspace where it names none. With ``leaseSeconds`` the client sends heartbeats
                 until the process ends.
+            exclusive: True drops what follows too, as that process is somebody else's.
         """
         name = new_id()
-        with self._guarded(name):
-            create = creation(process, name, self._workspace)
+        with self.guarded(name):
+            create = creation(process, name, self._workspace, exclusive)
             name = create.process_id
             self._engine.create(create)
         return name
@@ -160,7 +164,7 @@ class ExtensionClient(Looking):
             changes: any of ``status result error endTime structuredResult metadata exitCode
                 cancellation``; other fields of a process may be there and don't matter.
         """
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             self._engine.update(process_name(process_id), plain_fields(changes))
 
     def output(self, process_id: str, content: str, stream: str | None = None) -> None:
@@ -171,7 +175,7 @@ class ExtensionClient(Looking):
             content: what to add.
             stream: by custom ``stdout`` or ``stderr``.
         """
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             for write in writes(process_id, content, stream):
                 self._engine.office.put(write)
 
@@ -188,12 +192,12 @@ class ExtensionClient(Looking):
 
     def cancel(self, process_id: str) -> None:
         """Ask for a process to be stopped."""
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             self._engine.office.put(Cancel(process_name(process_id)))
 
     def remove(self, process_id: str) -> None:
         """Have a process and its output forgotten; what waits for it isn't sent any more."""
-        with self._guarded(process_id):
+        with self.guarded(process_id):
             self._engine.remove(process_name(process_id))
 
     def process(self, preview: str, **options: Any) -> RemoteProcess:
@@ -265,11 +269,17 @@ class ExtensionClient(Looking):
     def _after_fork(self) -> None:
         """In a forked child: begin anew; what waits is the parent's to send."""
         self._engine.abandon()
-        self._engine = Engine(self._options, offline=self._engine.office.offline)
+        self._engine = Engine(self._options, offline=self._engine.offline)
 
     @contextmanager
-    def _guarded(self, process_id: str | None) -> Iterator[None]:
-        """Nothing that a caller gives, and no mistake of ours, raises into the caller."""
+    def guarded(self, process_id: str | None) -> Iterator[None]:
+        """Tell ``on_drop`` of what a block raises, instead of raising it.
+
+        Nothing that a caller gives, and no mistake of ours, is to end the caller's work.
+
+        Args:
+            process_id: the process that the block reports.
+        """
         try:
             yield
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller goes on

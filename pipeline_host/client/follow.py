@@ -60,6 +60,7 @@ def follow(
     last_event_id: str | None = None,
     replay: bool = True,
     *,
+    start: int | None = None,
     interrupt: Interrupt | None = None,
 ) -> Iterator[Event]:
     """The events of a process (``chunk``, ``status``, ``gap``, ``done``), each once, in order.
@@ -73,6 +74,7 @@ def follow(
         process_id: the process.
         last_event_id: begin after this event, instead of at the start of the output.
         replay: False leaves out what is already there at the first connection.
+        start: begin at this byte of the output instead, unless after an event.
         interrupt: lets another thread end this.
 
     Raises:
@@ -80,7 +82,9 @@ def follow(
     """
 
     def connect(resume: str) -> Answer:
-        return api.open_stream(process_id, resume or None, replay or bool(resume))
+        if resume:
+            return api.open_stream(process_id, resume)
+        return api.open_stream(process_id, None, replay, start)
 
     for event in _resumed(connect, last_event_id or "", interrupt or Interrupt()):
         yield event

@@ -75,8 +75,10 @@ def workspace_identity(folder: str | os.PathLike[str]) -> WorkspaceIdentity:
 
 
 def _absolute(folder: str | os.PathLike[str]) -> str:
-    # Links aren't resolved: the first client doesn't, and an id must be the same for both.
-    return os.path.normpath(Path(folder).absolute())
+    # Links aren't resolved and "~" isn't expanded: the first client doesn't, and an id must be the
+    # same for both. Nor does it keep two slashes at the beginning, as normpath does.
+    path = os.path.normpath(Path(folder).absolute())
+    return path[1:] if path.startswith("//") else path
 
 
 def _color(hue: float) -> str:

@@ -53,12 +53,14 @@ class Create:
         process_id: its id, which is in ``process`` too.
         process: the whole process, the same for every repeat.
         fresh: the id was made here, so no server can know it before this was sent.
+        exclusive: where the server knows another process by this id, that one is to be left alone.
     """
 
     kind: ClassVar[str] = "create"
     process_id: str
     process: Json
     fresh: bool = False
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +104,24 @@ Item: TypeAlias = Register | Create | Update | Output | Remove | Cancel
 class Drop:
     """Something that was told to the client and isn't sent.
 
+    Where more is dropped than can be told at once, one stands for several.
+
     Attributes:
-        item: what it was; None where the caller gave nothing that could be sent.
-        process_id: the process that it was about; None for a workspace.
+        item: what it was; None where the caller gave nothing that could be sent, or where this
+            stands for all kinds. It is without content where it stands for several of its kind.
+        process_id: the process that it was about; None for a workspace, and for several.
         reason: a sentence that says why.
         error: the server's refusal, or what was wrong with what the caller gave.
+        count: for how many this stands.
+        output_bytes: how much output they had, in UTF-8 bytes.
     """
 
     item: Item | None
     process_id: str | None
     reason: str
     error: Exception | None = None
+    count: int = 1
+    output_bytes: int = 0
 
 
 def lane(item: Item) -> str:
@@ -153,13 +162,25 @@ def merged(first: Item, second: Item) -> Item | None:
     return None
 
 
+def overtakes(item: Item, other: Item) -> bool:
+    """Whether ``item`` may be sent before ``other``, which was put before it.
+
+    Output and what is told beside it have no order on the server, as long as nothing of it is
+    about the process's status or end: no output is taken after that.
+    """
+    match item, other:
+        case (Update(_, changes), Output()) | (Output(), Update(_, changes)):
+            return changes.keys().isdisjoint(("status", "endTime"))
+    return False
+
+
 def to_json(item: Item) -> dict[str, Any]:
     """An item as it is kept on disk."""
     match item:
         case Register(workspace):
             fields: dict[str, Any] = {"workspace": workspace}
-        case Create(name, process, fresh):
-            fields = {"id": name, "process": process, "fresh": fresh}
+        case Create(name, process, fresh, exclusive):
+            fields = {"id": name, "process": process, "fresh": fresh, "exclusive": exclusive}
         case Update(name, changes):
             fields = {"id": name, "changes": changes}
         case Output(name, chunks):
@@ -180,7 +201,8 @@ def from_json(value: Json) -> Item:
             case "register":
                 return Register(value["workspace"])
             case "create":
-                return Create(value["id"], value["process"], value["fresh"])
+                exclusive = value.get("exclusive", False)  # older spools don't say
+                return Create(value["id"], value["process"], value["fresh"], exclusive)
             case "update":
                 return Update(value["id"], value["changes"])
             case "output":

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from pipeline_host.client.entry import OVERHEAD, Entry, Shelf
-from pipeline_host.client.items import Cancel, Create, Item, Output, Remove, lane, weight
+from pipeline_host.client.items import (
+    Cancel,
+    Create,
+    Item,
+    Output,
+    Remove,
+    lane,
+    overtakes,
+    weight,
+)
 
 MAX_QUEUE: Final = 500
 MAX_BYTES: Final = 128 * 1024 * 1024
 MEMORY_LIMIT: Final = 64 * 1024 * 1024
 
+NEAR: Final = 64
+"""How many entries an item may overtake to be merged into one."""
+
 FULL: Final = "the queue was full, and this was the oldest that waited in it"
-ORPHANED: Final = "the queue was full, and the creation of its process was the oldest in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class Put:
 class Outbox:
     """First in, first out, and in order for each process; neighbours of one process are merged.
 
+    Output and updates that leave the status alone count as neighbours across one another.
     What is on its way is frozen: nothing is merged into it, and it is never the one dropped.
 
     Args:
@@ -91,14 +104,13 @@ class Outbox:
             needless, unknown = self._supersede(item)
             if unknown:
                 return Put(None, False, needless)
-        entries = self._lanes.get(lane(item))
-        tail = entries[-1] if entries else None
-        before = tail.size if tail else 0
-        if tail is not None and tail.merge(item):
-            self._resize(tail.size - before)
-            return Put(tail, False, needless, self._make_room())
-        if tail is not None:
-            self._relieve(tail)
+        last = self._neighbour(item)
+        before = last.size if last else 0
+        if last is not None and last.merge(item):
+            self._resize(last.size - before)
+            return Put(last, False, needless, self._make_room())
+        if last is not None:
+            self._relieve(last)
         entry = self._append(item)
         return Put(entry, True, needless, self._make_room())
 
@@ -108,9 +120,9 @@ class Outbox:
         Raises:
             ValueError: they can't have been merged.
         """
-        entries = self._lanes.get(lane(parts[0]))
-        if entries:
-            self._relieve(entries[-1])
+        last = self._neighbour(parts[0])
+        if last is not None:
+            self._relieve(last)
         entry = self._append(parts[0])
         before = entry.size
         if not all(entry.merge(part) for part in parts[1:]):
@@ -177,12 +189,17 @@ class Outbox:
         self._resize(entry.size)
         return entry
 
+    def _neighbour(self, item: Item) -> Entry | None:
+        """The last of its lane, but for what it may overtake; None where there is none near."""
+        entries = islice(reversed(self._lanes.get(lane(item), ())), NEAR)
+        return next((each for each in entries if not overtakes(item, each.first)), None)
+
     def _resize(self, difference: int) -> None:
         self.bytes += difference
         self.in_memory += difference
 
     def _relieve(self, entry: Entry) -> None:
-        """Move an entry's output out of memory, where that is short and nothing can join it."""
+        """Move an entry's output out of memory, where that is short; nothing can join it then."""
         short = self._shelf is not None and self.in_memory > self._memory_limit
         if short and self._shelf is not None and entry.shelve(self._shelf):
             self.in_memory -= entry.size
@@ -206,10 +223,9 @@ class Outbox:
     def _make_room(self) -> tuple[tuple[Entry, str], ...]:
         lost: list[tuple[Entry, str]] = []
         while self._too_much() and (oldest := self._oldest_waiting()) is not None:
-            self.settle(oldest)
-            lost.append((oldest, FULL))
-            if isinstance(oldest.first, Create):
-                lost.extend((entry, ORPHANED) for entry in self.orphans(oldest.lane))
+            victim = self._first_after(oldest) or oldest
+            self.settle(victim)
+            lost.append((victim, FULL))
         return tuple(lost)
 
     def _too_much(self) -> bool:
@@ -219,3 +235,13 @@ class Outbox:
 
     def _oldest_waiting(self) -> Entry | None:
         return next((entry for entry in self._all.values() if not entry.frozen), None)
+
+    def _first_after(self, entry: Entry) -> Entry | None:
+        """What waits next for a process that is to be created: without that it is of no use."""
+        if not isinstance(entry.first, Create):
+            return None
+        entries = self._lanes[entry.lane]
+        following = next(islice(entries, entries.index(entry) + 1, None), None)
+        if following is None or isinstance(following.first, Create | Remove):
+            return None
+        return following

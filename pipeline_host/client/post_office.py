@@ -176,6 +176,8 @@ class PostOffice:
 
     def _due(self, now: float) -> Callable[[], None] | None:
         desk = self._desk
+        if desk.spool.untidy:
+            return _nothing  # it is tidied after whatever is done
         if self._offline or not (len(desk.outbox) or desk.known.leased):
             return None
         if self._flushing:
@@ -213,3 +215,7 @@ class PostOffice:
         lanes = desk.waiting.lanes_left(now)
         times.extend([] if lanes is None else [lanes])
         return max(min(times), 0.01) if times else None
+
+
+def _nothing() -> None:
+    pass

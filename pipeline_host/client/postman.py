@@ -114,7 +114,8 @@ class Postman:
         self._desk.settle(entry)
         self._reached()
         if isinstance(item, Create):
-            self._desk.give_up(item.process_id, str(error))
+            if item.exclusive or not _conflict(error):
+                self._desk.give_up(item.process_id, str(error))
         elif item.process_id is not None:
             self._refusal(item.process_id, error)
             if isinstance(item, Update) and _conflict(error):

@@ -6,11 +6,13 @@ import json
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from pipeline_host.client.calls import plain_fields
 from pipeline_host.client.ids import new_id
+from pipeline_host.client.metadata import PLACE, Metadata, mapping, place
 from pipeline_host.client.times import now
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 Json = Mapping[str, Any]
 
 CANCELLED: Final = "cancelled"
-_PLACE: Final = ("workspaceId", "workspaceName")
 
 
 class ProcessCancelled(Exception):
@@ -40,7 +41,8 @@ class RemoteProcess:
     At the end of the block the process is ``completed``; ``failed``, with the exception's text,
     if one leaves the block; and ``cancelled`` if that is a KeyboardInterrupt, asyncio's
     CancelledError or :class:`ProcessCancelled`. The exception goes on. Nothing here waits for the
-    server or raises because of it, but for :meth:`check`.
+    server or raises because of it, but for :meth:`check`; what makes no sense is told to the
+    client's ``on_drop``. An attribute that there isn't can't be set.
 
     It is a text stream to write to as well: ``print("…", file=process)``.
 
@@ -60,8 +62,19 @@ class RemoteProcess:
         id: the process's id.
         cancelled: set as soon as somebody cancels the process on the server. To stop is up to
             the block.
-        metadata: what is set in it is set on the server too, key by key.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_ended",
+        "_fields",
+        "_lock",
+        "_metadata",
+        "_started",
+        "cancelled",
+        "id",
+    )
 
     def __init__(
         self,
@@ -82,7 +95,6 @@ class RemoteProcess:
             "status": "running",
             "parentProcessId": parent.id if isinstance(parent, RemoteProcess) else parent,
             "leaseSeconds": lease,
-            "metadata": {**_place(client.workspace), **(metadata or {})} or None,
             **fields,
         }
         self._client = client
@@ -93,7 +105,9 @@ class RemoteProcess:
         self._ended: str | None = None
         self.id: str = self._fields["id"]
         self.cancelled = threading.Event()
-        self.metadata = Metadata(self, self._fields.get("metadata") or {})
+        self._metadata = Metadata(self.update, place(client.workspace))
+        with client.guarded(self.id):
+            self._metadata.learn(mapping({} if metadata is None else metadata))
 
     @property
     def status(self) -> str:
@@ -119,6 +133,30 @@ class RemoteProcess:
         plain = value is None or isinstance(value, str)
         self.update({"structuredResult": value if plain else _json(value)})
 
+    @property
+    def error(self) -> str | None:
+        """What went wrong; an exception that leaves the block sets it too."""
+        return self._text("error")
+
+    @error.setter
+    def error(self, text: str | None) -> None:
+        self.update({"error": text})
+
+    @property
+    def metadata(self) -> Metadata:
+        """More about it: what is set in it is set on the server too, key by key.
+
+        What is assigned takes the place of all of it, but for the workspace.
+        """
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, values: Json) -> None:
+        with self._client.guarded(self.id):
+            kept = {*mapping(values), *PLACE}
+            gone = {key: None for key in self._metadata if key not in kept}
+            self.update({"metadata": {**gone, **values}})
+
     def write(self, text: str, stream: str | None = None) -> int:
         """Add to the output; how many characters that were.
 
@@ -126,19 +164,22 @@ class RemoteProcess:
             text: what to add.
             stream: by custom ``stdout`` or ``stderr``.
         """
-        if text:
+        if text != "":
             self._client.output(self.id, text, stream)
-        return len(text or "")
+        return len(text) if isinstance(text, str) else 0
 
     def flush(self) -> None:
         """Nothing: what was written is on its way."""
 
     def update(self, changes: Json) -> None:
         """Change fields, named as on the wire: ``{"status": "running", "exitCode": 1}``."""
-        self._fields.update({key: value for key, value in changes.items() if key != "metadata"})
-        self.metadata.learn(changes.get("metadata") or {})
-        if self._started:
-            self._client.update(self.id, changes)
+        with self._client.guarded(self.id):
+            fields = plain_fields(changes)
+            metadata = mapping(fields.get("metadata") or {})
+            self._fields.update({key: each for key, each in fields.items() if key != "metadata"})
+            self._metadata.learn(metadata)
+            if self._started:
+                self._client.update(self.id, fields)
 
     def check(self) -> None:
         """Go on only if nobody has cancelled this.
@@ -151,15 +192,18 @@ class RemoteProcess:
 
     def process(self, preview: str, **options: Any) -> RemoteProcess:
         """A process that is a part of this one; see :meth:`ExtensionClient.process`."""
-        place = {key: self.metadata[key] for key in _PLACE if key in self.metadata}
-        metadata = {**place, **(options.pop("metadata", None) or {})}
+        here = {key: self.metadata[key] for key in PLACE if key in self.metadata}
+        metadata = options.pop("metadata", None) or {}
+        if isinstance(metadata, Mapping):
+            metadata = {**here, **metadata}
         return self._client.process(preview, **{"parent": self, **options}, metadata=metadata)
 
     def start(self) -> Self:
         """Report that it begins; for those who can't use ``with``, and call :meth:`end`."""
-        workspace = self.metadata.get("workspaceId")
-        self._client.watch(self.id, self._on_end, workspace, new=True)
-        self._client.submit({**self._fields, "metadata": dict(self.metadata)})
+        metadata = dict(self._metadata)
+        with self._client.guarded(self.id):
+            self._client.watch(self.id, self._on_end, metadata.get("workspaceId"), new=True)
+        self._client.submit({**self._fields, **({"metadata": metadata} if metadata else {})})
         self._started = True
         return self
 
@@ -212,48 +256,6 @@ class RemoteProcess:
         if over is not None and over != CANCELLED:
             # It came after the block's end was reported, but before that report arrived.
             self._client.update(self.id, {"cancellation": {"outcome": "ignored"}})
-
-
-class Metadata(MutableMapping[str, Any]):
-    """A process's metadata as it is known here; every change is reported."""
-
-    def __init__(self, process: RemoteProcess, values: Json) -> None:
-        self._process = process
-        self._values = dict(values)
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._process.update({"metadata": {key: value}})
-
-    def __delitem__(self, key: str) -> None:
-        self[key]
-        self._process.update({"metadata": {key: None}})
-
-    def learn(self, changes: Json) -> None:
-        """Take what was told to the server."""
-        for key, value in changes.items():
-            self._values[key] = value
-            if value is None:
-                del self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._values!r})"
-
-
-def _place(workspace: Json | None) -> Json:
-    """What metadata tells of the workspace."""
-    if workspace is None:
-        return {}
-    told = {"workspaceId": workspace.get("id"), "workspaceName": workspace.get("name")}
-    return {key: value for key, value in told.items() if value is not None}
 
 
 def _json(value: object) -> str:

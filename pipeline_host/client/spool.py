@@ -51,7 +51,7 @@ class Spool:
             if own is not None:
                 entry.home, entry.ticket = own, own.put(item)
         elif entry is not None and isinstance(entry.home, SpoolFile):
-            entry.home.add(entry.ticket, item)
+            entry.home.add(entry.ticket, item, entry.size)
         self.settled((*done.needless, *(lost for lost, _ in done.lost)))
 
     def sending(self, entry: Entry) -> None:
@@ -69,32 +69,43 @@ class Spool:
                 file.close()
                 self._taken.remove(file)
 
+    @property
+    def untidy(self) -> bool:
+        """Whether a file should be written anew."""
+        return any(file.worth_rewriting for file in self._files())
+
     def tidy(self, outbox: Outbox, lock: AbstractContextManager[object]) -> None:
-        """Write the own file anew, where most of it is about what doesn't wait any more.
+        """Write files anew, where most of one is about what doesn't wait any more.
 
         Args:
             outbox: what waits.
             lock: is held only for moments, so that nobody has to wait for the disk.
         """
-        own = self._own
-        if own is None or not own.worth_rewriting:
-            return
-        try:
-            with lock:
-                if any(entry.shelved for entry in outbox):
-                    return  # memory has no room for all of it
-                new = own.rewrite()
-                waiting = [(e.ticket, e.item, e.frozen, e.offset) for e in outbox if e.home is own]
+        with lock:
+            files = [file for file in self._files() if file.worth_rewriting]
+        for file in files:
             try:
-                new.write(waiting)
-                with lock:
-                    own.replace(new)
-            except OSError:
-                with lock:
-                    own.give_up(new)
-                raise
-        except OSError as error:
-            log.warning("%s can't be written anew: %s", own.path, error)
+                self._rewrite(file, outbox, lock)
+            except OSError as error:
+                log.warning("%s can't be written anew: %s", file.path, error)
+
+    def _rewrite(
+        self, file: SpoolFile, outbox: Outbox, lock: AbstractContextManager[object]
+    ) -> None:
+        with lock:
+            if any(entry.shelved for entry in outbox):
+                file.postpone()  # memory has no room for all of it
+                return
+            new = file.rewrite()
+            waiting = [(e.ticket, e.item, e.frozen, e.offset) for e in outbox if e.home is file]
+        try:
+            new.write(waiting)
+            with lock:
+                file.replace(new)
+        except OSError:
+            with lock:
+                file.give_up(new)
+            raise
 
     def close(self) -> None:
         """Let go of all files, for the next client to take over what waits in them."""
@@ -135,6 +146,7 @@ class Spool:
                 file.done(ticket)
             else:
                 entry.home, entry.ticket = file, ticket
+                file.resize(ticket, entry.size)
         file.waiting = {}
         self._taken.append(file)
         self.settled(())

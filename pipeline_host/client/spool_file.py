@@ -41,6 +41,8 @@ class SpoolFile:
         self._head = end
         self._next = 1
         self._sizes: dict[int, int] = {}
+        self._live = 0
+        self._kept = 0
         self._rewriting = False
         self._told = False
 
@@ -95,7 +97,7 @@ class SpoolFile:
             shutil.copyfile(path, copy)
             log.warning("a spool file was damaged; what could be read of it is sent: %s", copy)
         os.ftruncate(descriptor, end)
-        file._sizes = dict.fromkeys(file.waiting, 0)
+        file._sizes = dict.fromkeys(file.waiting, 0)  # until the outbox knows better
         file._next = max(file.waiting, default=0) + 1
         return file
 
@@ -106,20 +108,29 @@ class SpoolFile:
 
     @property
     def worth_rewriting(self) -> bool:
-        """Whether most of a large file is about what doesn't wait any more."""
-        large = self._end > WORTHWHILE and self._descriptor >= 0
-        return large and self._end > 4 * sum(self._sizes.values())
+        """Whether most of a large file is about what doesn't wait any more, or was overwritten.
+
+        It also has to have doubled since that was tried, or it would be written again and again.
+        """
+        large = self._end > WORTHWHILE and self._descriptor >= 0 and not self._rewriting
+        return large and self._end > max(4 * self._live, 2 * self._kept)
 
     def put(self, item: Item) -> int:
         """Keep an item; its ticket."""
         ticket = self._next
         self._next += 1
-        self._sizes[ticket] = self._append(["put", ticket, to_json(item)])
+        self.resize(ticket, self._append(["put", ticket, to_json(item)]))
         return ticket
 
-    def add(self, ticket: int, item: Item) -> None:
-        """Keep an item that was merged into that of a ticket."""
-        self._sizes[ticket] += self._append(["add", ticket, to_json(item)])
+    def add(self, ticket: int, item: Item, size: int) -> None:
+        """Keep an item that was merged into that of a ticket, which takes ``size`` bytes now."""
+        self._append(["add", ticket, to_json(item)])
+        self.resize(ticket, size)
+
+    def resize(self, ticket: int, size: int) -> None:
+        """What is of a ticket takes about ``size`` bytes."""
+        self._live += size - self._sizes.get(ticket, 0)
+        self._sizes[ticket] = size
 
     def sent(self, ticket: int, offset: int | None = None) -> None:
         """It may have been sent from now on; its output begins at ``offset``."""
@@ -127,12 +138,14 @@ class SpoolFile:
 
     def done(self, ticket: int) -> None:
         """It was settled."""
-        if self._sizes.pop(ticket, None) is None:
+        size = self._sizes.pop(ticket, None)
+        if size is None:
             return
+        self._live -= size
         if self._sizes or self._end < WORTHWHILE // 16 or self._rewriting:
             self._append(["done", ticket])
         else:
-            self._end = self._head
+            self._end = self._kept = self._head
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
 
@@ -142,26 +155,31 @@ class SpoolFile:
         Raises:
             OSError: no file can be made.
         """
+        self._kept = self._end
+        new = Rewrite(self.path.parent, self._server, self._end)
         self._rewriting = True
-        try:
-            return Rewrite(self.path.parent, self._server, self._end)
-        except OSError:
-            self._rewriting = False
-            raise
+        return new
+
+    def postpone(self) -> None:
+        """Don't write it anew before it has doubled."""
+        self._kept = self._end
 
     def replace(self, new: Rewrite) -> None:
-        """Go on in the new file.
+        """Go on in the new file, unless this one was closed meanwhile.
 
         Raises:
             OSError: it can't be written; this one is still used.
         """
+        if self._descriptor < 0:
+            self.give_up(new)
+            return
         self._rewriting = False
         tail = os.pread(self._descriptor, self._end - new.since, new.since)
         _write(new.descriptor, tail, new.end)
         new.path.rename(self.path)
         os.close(self._descriptor)
         self._descriptor, self._end = new.descriptor, new.end + len(tail)
-        self._sizes = {ticket: new.sizes.get(ticket, size) for ticket, size in self._sizes.items()}
+        self._kept = new.end
 
     def give_up(self, new: Rewrite) -> None:
         """Stay with this file."""
@@ -208,7 +226,6 @@ class Rewrite:
 
     Attributes:
         since: from where on the old file's records are still to be copied.
-        sizes: what each ticket takes in the new one, in bytes.
     """
 
     def __init__(self, folder: Path, server: str, since: int) -> None:
@@ -216,7 +233,6 @@ class Rewrite:
         self.path = Path(name)
         self.since = since
         self.end = 0
-        self.sizes: dict[int, int] = {}
         self._server = server
 
     def write(self, waiting: Iterable[tuple[int, Item, bool, int | None]]) -> None:
@@ -227,7 +243,7 @@ class Rewrite:
         """
         self._append(header(self._server))
         for ticket, item, sent, offset in waiting:
-            self.sizes[ticket] = self._append(pack(["put", ticket, to_json(item)]))
+            self._append(pack(["put", ticket, to_json(item)]))
             if sent:
                 self._append(pack(["sent", ticket, offset]))
         os.fsync(self.descriptor)
@@ -237,10 +253,9 @@ class Rewrite:
         self.path.unlink(missing_ok=True)
         os.close(self.descriptor)
 
-    def _append(self, record: bytes) -> int:
+    def _append(self, record: bytes) -> None:
         _write(self.descriptor, record, self.end)
         self.end += len(record)
-        return len(record)
 
 
 def _locked_new(folder: Path) -> tuple[int, str]:

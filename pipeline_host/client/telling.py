@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from pipeline_host.client.items import Drop
+from pipeline_host.client.untold import Untold
+
+Call = Callable[[], None]
 
 log = logging.getLogger("pipeline_host.client")
 
@@ -30,7 +34,9 @@ class Teller:
         self._on_connection = tuple(on_connection)
         self._on_drop = (_log, *on_drop)
         self._on_terminal = on_terminal
-        self._calls: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+        self._calls: deque[Call | None] = deque()  # None is the next of what was dropped
+        self._untold = Untold()
         self.dropped = 0
         """How much was dropped so far."""
 
@@ -43,8 +49,10 @@ class Teller:
 
     def drop(self, drop: Drop) -> None:
         """Tell of something that isn't sent; it is logged too."""
-        self.dropped += 1
-        self._calls.extend(partial(each, drop) for each in self._on_drop)
+        with self._lock:
+            self.dropped += drop.count
+            if self._untold.put(drop):
+                self._calls.append(None)
 
     def terminal(self, process_id: str, status: str) -> None:
         """Tell that a process has ended on the server."""
@@ -53,17 +61,26 @@ class Teller:
 
     def tell(self) -> None:
         """Make the calls that are due; an error in one of them is logged."""
-        while True:
-            try:
-                call = self._calls.popleft()
-            except IndexError:
-                return
-            try:
-                call()
-            except Exception:  # the owner's mistakes must not end the reporting
-                log.exception("a function that was given to the client failed")
+        while calls := self._next():
+            for call in calls:
+                try:
+                    call()
+                except Exception:  # the owner's mistakes must not end the reporting
+                    log.exception("a function that was given to the client failed")
+
+    def _next(self) -> Sequence[Call]:
+        with self._lock:
+            if not self._calls:
+                return ()
+            call = self._calls.popleft()
+            if call is not None:
+                return (call,)
+            drop = self._untold.pop()
+        return tuple(partial(each, drop) for each in self._on_drop)
 
 
 def _log(drop: Drop) -> None:
     kind = "something" if drop.item is None else drop.item.kind
-    log.warning("not reported: %s of %s: %s", kind, drop.process_id, drop.reason)
+    several = f"{drop.count} times " if drop.count > 1 else ""
+    of = "several" if drop.count > 1 and drop.process_id is None else drop.process_id
+    log.warning("not reported: %s%s of %s: %s", several, kind, of, drop.reason)

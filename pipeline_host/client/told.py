@@ -48,6 +48,10 @@ class Told:
         """Nothing is known to be told of this process: everything counts as changed."""
         self._told.pop(process_id, None)
 
+    def clear(self) -> None:
+        """Nothing is known to be told of any process."""
+        self._told.clear()
+
 
 def _metadata_changed(told: dict[Any, int], value: Any) -> bool:
     """Whether metadata, which the server merges key by key, says something new."""

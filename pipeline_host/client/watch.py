@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from pipeline_host.client.api import ApiClient
+from pipeline_host.client.backoff import Backoff
 from pipeline_host.client.errors import ClientError
 from pipeline_host.client.follow import Interrupt, changes
 
@@ -35,39 +37,43 @@ class Watch:
     """Tells who wants to know, once each, that a process has ended, by whomever.
 
     One stream of changes serves all of them, over one connection, and each is asked for when that
-    begins; so nothing that happened before or between connections goes unnoticed.
+    begins; so nothing that happened before or between connections goes unnoticed. One thread
+    reads the stream, another asks. Whatever goes wrong, it is tried again.
 
     Args:
         api: the server.
         workspace: the one that all these processes belong to; None for any.
+        held: see :meth:`hold`.
     """
 
-    def __init__(self, api: ApiClient, workspace: str | None = None) -> None:
+    def __init__(self, api: ApiClient, workspace: str | None = None, *, held: bool = False) -> None:
         self._api = api
         self._workspace = workspace
         self._waiting: dict[str, OnEnd] = {}
+        self._unasked: dict[str, None] = {}
         self._lock = threading.Lock()
-        self._interrupt = Interrupt()
+        self._held = held
+        self._stopped = False
+        self._reading, self._asking = Interrupt(), Interrupt()
         self._thread: threading.Thread | None = None
+        self._asker: threading.Thread | None = None
 
     def add(self, process_id: str, on_end: OnEnd, *, new: bool = False) -> None:
         """Call ``on_end`` when this process has ended, in a thread of the watch's.
 
         Args:
             process_id: the process.
-            on_end: see :data:`OnEnd`.
+            on_end: see :data:`OnEnd`; what it raises is logged.
             new: it is only going to be created, so that it needn't be asked for.
         """
         with self._lock:
             self._waiting[process_id] = on_end
             if len(self._waiting) > MOST:
                 del self._waiting[next(iter(self._waiting))]
-            if self._interrupt.stopped or (self._thread is not None and new):
-                return
             if self._thread is None:
-                self._thread = _started(self._run)
-            else:
-                _started(partial(self._look_at, process_id))
+                self._begin()
+            elif not new:
+                self._ask((process_id,))
 
     def discard(self, process_id: str) -> None:
         """Nobody wants to know any more."""
@@ -78,30 +84,77 @@ class Watch:
         """It is known in another way that this process has ended: tell who wants to know."""
         with self._lock:
             on_end = self._waiting.pop(process_id, None)
-        if on_end is not None:
+        if on_end is None:
+            return
+        try:
             on_end(status, error)
+        except Exception:  # the owner's mistakes must not end the watching
+            log.exception("a function that was to be told of the end of %s failed", process_id)
 
     def hurry(self) -> None:
         """Connect now: the server is known to be there."""
-        self._interrupt.hurry()
+        with self._lock:
+            self._reading.hurry()
+            self._asking.hurry()
+
+    def hold(self, held: bool) -> None:
+        """Make no request while this is so; afterwards nothing was missed."""
+        with self._lock:
+            if held and not self._held:
+                self._end()
+            self._held = held
+            if self._waiting and self._thread is None:
+                self._begin()
 
     def stop(self) -> None:
         """Watch nothing any more."""
-        self._interrupt.stop()
+        with self._lock:
+            self._stopped = True
+            self._end()
 
-    def _run(self) -> None:
-        try:
-            events = changes(self._api, self._workspace, interrupt=self._interrupt, longest=LONGEST)
-            for event in events:
-                if event.type in ("welcome", "resync"):
-                    self._look()
-                else:
-                    self._take(json.loads(event.data))
-            while not self._interrupt.stopped:
-                self._look()
-                self._interrupt.pause(POLL)
-        except ClientError as error:
-            log.warning("cancels aren't noticed: %s", error)
+    def _begin(self) -> None:
+        if not (self._held or self._stopped):
+            self._thread = _started(partial(self._run, self._reading))
+
+    def _end(self) -> None:
+        """Let both threads end, by themselves; others may begin meanwhile."""
+        self._reading.stop()
+        self._asking.stop()
+        self._reading, self._asking = Interrupt(), Interrupt()
+        self._thread = self._asker = None
+        self._unasked.clear()
+
+    def _ask(self, process_ids: Iterable[str]) -> None:
+        self._unasked.update(dict.fromkeys(process_ids))
+        if self._asker is None and self._unasked:
+            self._asker = _started(partial(self._ask_all, self._asking))
+
+    def _run(self, interrupt: Interrupt) -> None:
+        backoff = Backoff()
+        said = ""
+        while not interrupt.stopped:
+            try:
+                self._read(interrupt, backoff)
+            except ClientError as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("cancels aren't noticed: %s", error)
+            except Exception:
+                log.exception("the watch made a mistake, and goes on")
+            interrupt.pause(backoff.next())
+
+    def _read(self, interrupt: Interrupt, backoff: Backoff) -> None:
+        """Take what the stream of changes tells; without a stream, ask again and again."""
+        events = changes(self._api, self._workspace, interrupt=interrupt, longest=LONGEST)
+        for event in events:
+            backoff.reset()
+            if event.type in ("welcome", "resync"):
+                self._look(interrupt)
+            else:
+                self._take(json.loads(event.data))
+        while not interrupt.stopped:
+            self._look(interrupt)
+            interrupt.pause(POLL)
 
     def _take(self, message: dict[str, Any]) -> None:
         match message:
@@ -113,41 +166,62 @@ class Watch:
                 for process_id in process_ids:
                     self.ended(process_id, REMOVED)
 
-    def _look(self) -> None:
-        """Ask for each of them."""
+    def _look(self, interrupt: Interrupt) -> None:
+        """Have each of them asked for."""
         with self._lock:
-            waiting = tuple(self._waiting)
-        for process_id in waiting:
-            self._look_at(process_id)
+            if not interrupt.stopped:
+                self._ask(self._waiting)
 
-    def _look_at(self, process_id: str) -> None:
-        """Ask for one; if it isn't known (yet), that is told when it changes."""
-        while not self._interrupt.stopped:
+    def _ask_all(self, interrupt: Interrupt) -> None:
+        """Ask for those that are to be; if one isn't known (yet), that is told when it changes."""
+        while (process_id := self._next_unasked(interrupt)) is not None:
             try:
                 self._tell(self._api.get(process_id))
             except ClientError as error:
-                if not error.retryable:
-                    break
-                self._interrupt.pause(error.retry_after or LONGEST)
+                if error.retryable:
+                    with self._lock:
+                        if not interrupt.stopped and process_id in self._waiting:
+                            self._unasked[process_id] = None
+                    interrupt.pause(error.retry_after or LONGEST)
+            except Exception:
+                log.exception("the server's word on %s makes no sense", process_id)
+
+    def _next_unasked(self, interrupt: Interrupt) -> str | None:
+        with self._lock:
+            if interrupt.stopped:
+                return None
+            process_id = next(iter(self._unasked), None)
+            if process_id is None:
+                self._asker = None
             else:
-                break
+                del self._unasked[process_id]
+            return process_id
 
     def _tell(self, process: Any) -> None:
         if process["status"] in _ENDS:
             self.ended(process["id"], process["status"], process.get("error"))
 
 
-def _started(run: Callable[[], None]) -> threading.Thread:
+def _started(run: Callable[[], None]) -> threading.Thread | None:
     thread = threading.Thread(target=run, name="pipeline-host-watch", daemon=True)
-    thread.start()
-    return thread
+    # At the very end of a program there are no new threads, and nobody to tell.
+    with suppress(RuntimeError):
+        thread.start()
+        return thread
+    return None
 
 
 class Watches:
-    """A watch for each workspace that there are processes of."""
+    """A watch for each workspace that there are processes of.
 
-    def __init__(self, api: ApiClient) -> None:
+    Args:
+        api: the server.
+        held: see :meth:`hold`.
+    """
+
+    def __init__(self, api: ApiClient, *, held: bool = False) -> None:
         self._api = api
+        self._held = held
         self._lock = threading.Lock()
         self._watches: dict[str | None, Watch] = {}
         self._stopped = False
@@ -157,7 +231,7 @@ class Watches:
         with self._lock:
             watch = self._watches.get(workspace)
             if watch is None:
-                watch = self._watches[workspace] = Watch(self._api, workspace)
+                watch = self._watches[workspace] = Watch(self._api, workspace, held=self._held)
                 if self._stopped:
                     watch.stop()
             return watch
@@ -171,6 +245,13 @@ class Watches:
         """Connect now: the server is known to be there."""
         for watch in self._all():
             watch.hurry()
+
+    def hold(self, held: bool) -> None:
+        """Make no request while this is so; afterwards nothing was missed."""
+        with self._lock:
+            self._held = held
+        for watch in self._all():
+            watch.hold(held)
 
     def stop(self) -> None:
         """Watch nothing any more."""

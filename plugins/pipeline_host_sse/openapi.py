@@ -39,6 +39,12 @@ STREAM: Final[Mapping[str, Any]] = {
                 "schema": {"type": "boolean", "default": True},
             },
             {
+                "name": "from",
+                "in": "query",
+                "description": "The byte of the output to begin with; a cursor counts for more",
+                "schema": {"type": "integer", "minimum": 0},
+            },
+            {
                 "name": "times",
                 "in": "query",
                 "description": "Whether each chunk tells when it was written",

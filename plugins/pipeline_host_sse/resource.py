@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -9,7 +10,7 @@ import falcon
 
 from pipeline_host.cursors import Kind
 from pipeline_host.errors import InvalidInput, NotFound
-from pipeline_host.following import begin, is_end, read_from
+from pipeline_host.following import begin, begin_at, is_end, read_from
 from pipeline_host.host import Host
 from pipeline_host_sse.channels import Channels
 from pipeline_host_sse.delivered import HEADERS, deliver
@@ -18,6 +19,7 @@ from pipeline_host_sse.openapi import STREAM
 from pipeline_host_sse.stream import EventStream
 
 PATH: Final = "/api/processes/{process_id}/stream"
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 _BOOLEANS: Final = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
@@ -35,16 +37,21 @@ class StreamResource:
         store = self._host.store
         given = req.get_header("Last-Event-ID") or req.get_param("lastEventId") or ""
         replay = _flag(req, "replay", default=True)
+        place = _place(req)
         channels = self._timed if _flag(req, "times", default=False) else self._channels
         try:
             seen = StatusData.of(store.get(process_id))
-            batch = store.read_output(process_id, read_from(given), 1)
+            after = read_from(given) if given or place is None else place
+            batch = store.read_output(process_id, after, 1)
         except NotFound:
             if not is_end(given, store.epoch):
                 raise
             resp.status = falcon.HTTP_204
             return
-        start = begin(given, store.epoch, batch, replay=replay)
+        if given or place is None:
+            start = begin(given, store.epoch, batch, replay=replay)
+        else:
+            start = begin_at(place, batch)
         if start.after is Kind.END:
             resp.status = falcon.HTTP_204
             return
@@ -54,6 +61,16 @@ class StreamResource:
         if req.method != "HEAD" and deliver(self._host, channels, req.env, *stream):
             return
         resp.stream = EventStream(self._host, channels, req.env, *stream)
+
+
+def _place(req: falcon.Request) -> int | None:
+    """The byte of the output that a client asks to begin with, if it does."""
+    value = req.get_param("from")
+    if value is None:
+        return None
+    if not _NUMBER.fullmatch(value):
+        raise InvalidInput.field("from", "a number of bytes")
+    return int(value)
 
 
 def _flag(req: falcon.Request, name: str, *, default: bool) -> bool:

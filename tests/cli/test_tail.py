@@ -9,8 +9,8 @@ from itertools import count
 
 import pytest
 
-from pipeline_host.cli.tail import FIRST_LOOK
-from pipeline_host.client import ApiClient, new_id
+from pipeline_host.cli.tail import FIRST_LOOK, _extent, _follow
+from pipeline_host.client import ApiClient, Event, new_id
 from pipeline_host.testing import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
@@ -101,6 +101,29 @@ def test_following_goes_on_until_the_end(api: ApiClient, name: str) -> None:
         rest, _ = popen.communicate(timeout=30)
     assert seen + rest == "\x1b[31m日本 and more".encode()
     assert popen.returncode == 0
+
+
+class Events:
+    """Keeps the events that it is to print."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bytes]] = []
+
+    def event(self, event: Event, content: bytes) -> None:
+        self.told.append((event.type, content))
+
+
+def test_what_is_not_printed_is_not_read_either(api: ApiClient) -> None:
+    create(api, "much")
+    for number in range(100):
+        api.append_output("much", [{"content": f"line {number}\n" * 100}])
+    api.patch("much", {"status": "completed"})
+    start, _ = _extent(api, "much", 150)
+    events = Events()
+    _follow(api, "much", start, None, events)
+    assert [kind for kind, _ in events.told] == ["chunk", "chunk", "status", "done"]
+    assert b"".join(content for _, content in events.told) == b"line 98\n" * 50 + b"line 99\n" * 100
+    assert tail(api, "-f", "-n", "150", "much") == b"".join(content for _, content in events.told)
 
 
 def test_following_survives_a_restart_of_the_server(

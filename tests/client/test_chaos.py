@@ -101,8 +101,11 @@ def test_the_store_says_what_the_clients_were_told(
     server = live_server(*WITHOUT)
     chance = random.Random()
     drops: list[Drop] = []
-    options: dict[str, Any] = {"on_drop": drops.append, "timeout": (2, 2), "max_queue": None}
-    clients = [ExtensionClient(server.url, **options) for _ in range(CLIENTS)]
+    clients = [
+        # Without a limit, as on a slow machine the server is away for long.
+        ExtensionClient(server.url, on_drop=drops.append, timeout=(2, 2), max_queue=None)
+        for _ in range(CLIENTS)
+    ]
     reporters = [Reporter(client, number) for number, client in enumerate(clients)]
     stop = threading.Event()
     threads = [threading.Thread(target=report_until, args=(stop, each)) for each in reporters]

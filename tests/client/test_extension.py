@@ -343,6 +343,22 @@ def test_of_501_with_500_allowed_the_oldest_is_dropped_and_reported(
     assert len(server.processes) == 500
 
 
+def test_offline_nothing_is_asked_either(server: ScriptedServer, make: Make) -> None:
+    client = make(offline=True)
+    process = client.process("p").start()
+    client.watch("a", lambda status, error: None)
+    assert client._engine.watches.of(None)._thread is None
+    assert not server.seen
+    client.offline = False
+    assert client.flush(10)
+    server.set_status(process.id, "cancelled")
+    assert process.cancelled.wait(20)
+    client.offline = True
+    assert client._engine.watches.of(None)._thread is None
+    client.offline = False
+    wait_until(lambda: client._engine.watches.of(None)._thread)
+
+
 def test_what_is_on_its_way_is_never_the_one_dropped(
     server: ScriptedServer, make: Make, told: Told
 ) -> None:
@@ -358,15 +374,47 @@ def test_what_is_on_its_way_is_never_the_one_dropped(
     assert [drop.process_id for drop in told.drops] == ["p0", "p1", "p2"]
 
 
+def test_an_hour_of_output_and_updates_in_turn_takes_few_requests(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    client = make(offline=True)
+    submit(client, "a")
+    for number in range(3000):
+        client.output("a", f"line {number}\n")
+        client.update("a", {"metadata": {"n": number}})
+    client.complete("a")
+    client.offline = False
+    assert client.flush(10)
+    assert len(lines(server)) == 3
+    assert server.output("a") == "".join(f"line {n}\n" for n in range(3000)).encode()
+    assert server.processes["a"].process["metadata"] == {"n": 2999}
+    assert status(server, "a") == "completed"
+    assert not told.drops
+
+
+def test_a_process_keeps_its_creation_for_as_long_as_anything_else_of_it_can_go(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    client = make(offline=True, max_queue=3)
+    submit(client, "a")
+    client.output("a", "x")
+    submit(client, "b")
+    submit(client, "c")
+    client.offline = False
+    assert client.flush(10)
+    assert [type(drop.item) for drop in told.drops] == [Output]
+    assert list(server.processes) == ["a", "b", "c"]
+
+
 def test_a_process_whose_creation_was_dropped_is_dropped_as_a_whole(
     server: ScriptedServer, make: Make, told: Told
 ) -> None:
-    client = make(offline=True, max_queue=4)
+    client = make(offline=True, max_queue=2)
     submit(client, "a")
     client.output("a", "x")
-    client.update("a", {"result": "r"})
     submit(client, "b")
     submit(client, "c")
+    client.update("a", {"result": "r"})
     client.complete("a")
     client.offline = False
     assert client.flush(10)
@@ -442,11 +490,57 @@ def test_an_id_may_be_used_again_after_its_removal(
     assert not server.processes
 
 
-def test_an_id_that_is_somebody_elses_gets_nothing(
+def test_a_process_that_is_submitted_again_goes_on(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    submit(client, "a")
+    client.output("a", "one ")
+    assert client.flush(10)
+    submit(client, "a", fullPrompt="said otherwise")
+    client.output("a", "two")
+    client.update("a", {"result": "r"})
+    client.complete("a")
+    assert client.flush(10)
+    stored = server.processes["a"]
+    assert (stored.output, stored.process["result"]) == (b"one two", "r")
+    assert status(server, "a") == "completed"
+    assert [(type(drop.item), drop.reason) for drop in told.drops] == [(Create, "id: is known")]
+
+
+def test_what_the_server_knows_already_is_reported_on(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    server.create({"id": "a", "promptPreview": "by an earlier start", "status": "running"})
+    server.processes["a"].chunks.append({"content": "before, "})
+    submit(client, "a")
+    client.output("a", "after")
+    assert client.wait_registered("a", 10)
+    client.complete("a")
+    assert client.flush(10)
+    assert (server.output("a"), status(server, "a")) == (b"before, after", "completed")
+    assert told.reasons == ["id: is known"]
+
+
+def test_a_process_that_was_refused_can_be_one_that_is_there_later(
+    server: ScriptedServer, client: ExtensionClient, told: Told
+) -> None:
+    server.fault("answer", status=400, only="POST")
+    submit(client, "a")
+    client.output("a", "lost")
+    assert client.flush(10)
+    assert told.reasons == ["as told"] * 2
+    server.create({"id": "a", "promptPreview": "another", "status": "running"})
+    submit(client, "a")
+    client.output("a", "kept")
+    assert client.flush(10)
+    assert server.output("a") == b"kept"
+
+
+def test_an_id_that_is_somebody_elses_gets_nothing_where_that_is_wanted(
     server: ScriptedServer, client: ExtensionClient, told: Told
 ) -> None:
     server.create({"id": "a", "promptPreview": "another", "status": "running"})
-    submit(client, "a")
+    client.submit({"id": "a", "promptPreview": "p"}, exclusive=True)
     client.output("a", "text")
     client.complete("a")
     assert client.flush(10)
@@ -610,6 +704,38 @@ def test_what_was_given_may_be_changed_afterwards(server: ScriptedServer, make: 
     client.offline = False
     assert client.flush(10)
     assert server.processes["a"].process["metadata"] == {"n": [1]}
+
+
+def test_what_is_dropped_while_a_request_hangs_takes_no_memory(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    client = make(max_queue=3)
+    server.fault("hang", only="POST /api/processes")
+    submit(client, "a")
+    wait_until(lambda: server.seen)
+    for number in range(1000):
+        client.output("a", f"{number:10}" * 10_000)
+    waiting = client._engine.desk.teller
+    assert len(waiting._calls) < 20
+    server.released.set()
+    assert client.flush(20)
+    assert client.dropped == sum(drop.count for drop in told.drops)
+    lost = sum(drop.output_bytes for drop in told.drops)
+    assert lost + len(server.output("a")) == 1000 * 100_000
+
+
+def test_after_a_summary_of_losses_everything_is_told_again(
+    server: ScriptedServer, client: ExtensionClient
+) -> None:
+    submit(client, "a")
+    client.update("a", {"result": "r"})
+    assert client.flush(10)
+    drop = Drop(None, None, "several", count=2)
+    client._engine.office.refuse(drop)
+    assert client.flush(10)
+    client.update("a", {"result": "r"})
+    assert client.flush(10)
+    assert lines(server).count("PATCH /api/processes/a") == 2
 
 
 def test_the_owners_mistakes_do_no_harm(server: ScriptedServer, make: Make) -> None:

@@ -51,6 +51,13 @@ def test_a_silent_client_sends_heartbeats_and_then_what_comes(
     assert server.processes["a"].process["status"] == "completed"
 
 
+def test_one_that_an_earlier_start_made_is_heard_of(server: ScriptedServer, make: Make) -> None:
+    server.create({"id": "a", "promptPreview": "old", "status": "running", "leaseSeconds": 0.15})
+    client = make(60)
+    assert client.dropped == 1
+    wait_until(lambda: heartbeats(server) >= 2)
+
+
 def test_a_silent_process_is_heard_of_while_others_have_much_to_say(
     server: ScriptedServer, make: Make
 ) -> None:

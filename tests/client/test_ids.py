@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,16 @@ def test_the_first_client_gives_the_same_folder_the_same_id() -> None:
     # printf %s /home/me/project | sha256sum
     assert workspace_id("/home/me/project") == "225df3094012a213"
     assert workspace_identity("/home/me/project").id == "225df3094012a213"
+
+
+def test_a_path_is_made_absolute_as_node_does_it(tmp_path: Path) -> None:
+    ways = ["//a/b", "///a", "//", "/a//b/", "/a/../../b", "a/./b", "..", "", "~/a", "//a/../.."]
+    program = "console.log(JSON.stringify(process.argv.slice(1).map(p => path.resolve(p))))"
+    done = subprocess.run(
+        ["node", "-e", program, "--", *ways], cwd=tmp_path, stdout=subprocess.PIPE, check=True
+    )
+    with contextlib.chdir(tmp_path):
+        assert [workspace_identity(way).root_path for way in ways] == json.loads(done.stdout)
 
 
 def test_a_workspace_is_called_as_its_folder() -> None:

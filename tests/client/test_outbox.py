@@ -23,7 +23,7 @@ from pipeline_host.client.items import (
     merged,
     to_json,
 )
-from pipeline_host.client.outbox import FULL, ORPHANED, Outbox
+from pipeline_host.client.outbox import FULL, NEAR, Outbox
 from pipeline_host.client.overflow import OverflowFile
 from pipeline_host.errors import Conflict
 from pipeline_host.transitions import patched
@@ -53,7 +53,13 @@ UPDATES = st.builds(Update, NAMES, FIELDS)
 ITEMS: st.SearchStrategy[Item] = st.one_of(
     OUTPUTS,
     UPDATES,
-    st.builds(Create, NAMES, st.just({"id": "a", "promptPreview": "p"}), st.booleans()),
+    st.builds(
+        Create,
+        NAMES,
+        st.just({"id": "a", "promptPreview": "p"}),
+        st.booleans(),
+        st.booleans(),
+    ),
     st.builds(Remove, NAMES),
     st.builds(Cancel, NAMES),
     st.builds(Register, st.just({"id": "w"})),
@@ -180,13 +186,99 @@ def test_what_the_server_would_refuse_takes_nothing_else_with_it() -> None:
         assert sent(outbox) == [Update("a", changes) for changes in (good, bad, late)]
 
 
-def test_only_neighbours_of_one_process_are_merged() -> None:
+def test_only_what_is_of_one_process_is_merged() -> None:
     outbox = Outbox()
-    first, second = (Output("a", ({"content": text},)) for text in "xy")
-    told = [first, Update("a", {"result": "1"}), second, Update("b", {"result": "2"})]
+    told = [Update("a", {"result": "1"}), Update("b", {"result": "2"})]
     for item in (*told, Update("b", {"error": "3"})):
         outbox.put(item)
-    assert sent(outbox) == [*told[:3], Update("b", {"result": "2", "error": "3"})]
+    assert sent(outbox) == [told[0], Update("b", {"result": "2", "error": "3"})]
+
+
+def test_output_and_updates_beside_it_are_merged_across_one_another() -> None:
+    outbox = Outbox()
+    for number in range(1000):
+        outbox.put(Output("a", ({"content": "x"},)))
+        outbox.put(Update("a", {"metadata": {"n": number}}))
+    outbox.put(Update("a", {"status": "completed"}))
+    changes = {"metadata": {"n": 999}, "status": "completed"}
+    assert sent(outbox) == [Output("a", ({"content": "x" * 1000},)), Update("a", changes)]
+
+
+@pytest.mark.parametrize(
+    "wall",
+    [
+        Update("a", {"status": "running"}),
+        Update("a", {"status": "completed"}),
+        Update("a", {"endTime": None}),
+        Cancel("a"),
+        Create("a", {"id": "a"}),
+    ],
+    ids=lambda item: item.kind,
+)
+def test_nothing_is_moved_across_what_has_its_place(wall: Item) -> None:
+    outbox = Outbox()
+    text = Output("a", ({"content": "x"},))
+    for item in (Update("a", {"result": "1"}), text, wall, text):
+        outbox.put(item)
+    assert sent(outbox) == [Update("a", {"result": "1"}), text, wall, text]
+
+
+def test_a_change_of_status_stays_behind_the_output_before_it() -> None:
+    outbox = Outbox()
+    text = Output("a", ({"content": "x"},))
+    for item in (Update("a", {"result": "1"}), text, Update("a", {"status": "failed"})):
+        outbox.put(item)
+    assert sent(outbox) == [Update("a", {"result": "1"}), text, Update("a", {"status": "failed"})]
+
+
+def test_what_is_on_its_way_is_not_changed_across_others_either() -> None:
+    outbox = Outbox()
+    text = Output("a", ({"content": "x"},))
+    outbox.put(text)
+    flying = outbox.take()
+    outbox.put(Update("a", {"result": "1"}))
+    outbox.put(text)
+    assert flying is not None
+    assert flying.item == text
+    outbox.settle(flying)
+    assert sent(outbox) == [Update("a", {"result": "1"}), text]
+
+
+def test_an_update_is_not_searched_a_place_for_in_much_output() -> None:
+    outbox = Outbox()
+    outbox.put(Update("a", {"result": "1"}))
+    for _ in range(NEAR):
+        outbox.put(Output("a", ({"content": "x" * MAX_BATCH},)))
+    assert outbox.put(Update("a", {"result": "2"})).new
+    assert not outbox.put(Update("a", {"result": "3"})).new
+    assert sent(outbox)[-1] == Update("a", {"result": "3"})
+
+
+@law
+@given(
+    st.lists(
+        OUTPUTS.filter(lambda i: i.process_id == "a") | st.builds(Update, st.just("a"), FIELDS),
+        max_size=12,
+    )
+)
+def test_merged_across_one_another_they_do_what_they_did_in_order(items: list[Item]) -> None:
+    outbox = Outbox()
+    for item in items:
+        outbox.put(item)
+    out = sent(outbox)
+    process = {**START, "status": "queued", "endTime": START["startTime"]}
+    assert taken(out, process) == taken(items, process)
+
+
+def taken(items: list[Item], process: dict[str, Any]) -> tuple[Any, Any]:
+    """The process after these, and the output that came before its end."""
+    updates = [item for item in items if isinstance(item, Update)]
+    output: list[Any] = []
+    for place, item in enumerate(items):
+        done = [each for each in items[:place] if isinstance(each, Update)]
+        if isinstance(item, Output) and after(list(done), process).status in ("queued", "running"):
+            output += written([item], "a")
+    return after(list(updates), process), output
 
 
 def test_a_lane_whose_first_is_on_its_way_waits_and_the_others_go_on() -> None:
@@ -208,17 +300,26 @@ def test_a_lane_whose_first_is_on_its_way_waits_and_the_others_go_on() -> None:
     assert sent(outbox) == [then, Update("a", {"result": "2"})]
 
 
-def test_over_the_limit_the_oldest_goes_with_all_that_needs_it() -> None:
-    outbox = Outbox(max_items=3)
-    create = Create("a", {"id": "a"})
-    for item in (create, Update("a", {"result": "1"}), Cancel("b")):
+def test_over_the_limit_the_oldest_goes_and_a_creation_only_by_itself() -> None:
+    outbox = Outbox(max_items=4)
+    create, update = Create("a", {"id": "a"}), Update("a", {"result": "1"})
+    for item in (create, update, Cancel("a"), Cancel("b")):
         assert not outbox.put(item).lost
-    put = outbox.put(Cancel("c"))
-    assert [(entry.item, reason) for entry, reason in put.lost] == [
-        (create, FULL),
-        (Update("a", {"result": "1"}), ORPHANED),
+    lost = [outbox.put(Cancel(name)).lost for name in "cde"]
+    assert [[(entry.item, reason) for entry, reason in each] for each in lost] == [
+        [(update, FULL)],
+        [(Cancel("a"), FULL)],
+        [(create, FULL)],
     ]
-    assert sent(outbox) == [Cancel("b"), Cancel("c")]
+    assert sent(outbox) == [Cancel(name) for name in "bcde"]
+
+
+def test_of_two_creations_of_one_id_the_older_goes_first() -> None:
+    outbox = Outbox(max_items=2)
+    first, second = (Create("a", {"id": "a", "promptPreview": text}) for text in "12")
+    outbox.put(first)
+    outbox.put(second)
+    assert [entry.item for entry, _ in outbox.put(Cancel("b")).lost] == [first]
 
 
 def test_what_is_too_large_for_the_queue_is_dropped() -> None:
@@ -239,13 +340,15 @@ def test_requests_have_a_sensible_size() -> None:
 
 
 @settings(law, max_examples=30)
-@given(st.lists(st.integers(0, 3), max_size=40))
+@given(st.lists(st.integers(0, 4), max_size=40))
 def test_what_memory_has_no_room_for_comes_out_in_order(steps: list[int]) -> None:
     outbox = Outbox(None, None, OverflowFile(), memory_limit=3000)
     text = "x" * (MAX_BATCH // 2)
     expected, out = "", ""
     for number, step in enumerate(steps):
-        if step:
+        if step == 4:
+            outbox.put(Update("a", {"exitCode": number}))
+        elif step:
             piece = f"{number}{text}"
             outbox.put(Output("a", ({"content": piece},)))
             expected += piece
@@ -259,8 +362,8 @@ def test_what_memory_has_no_room_for_comes_out_in_order(steps: list[int]) -> Non
 
 
 def content(item: Item) -> str:
-    assert isinstance(item, Output)
-    return "".join(chunk["content"] for chunk in item.chunks)
+    chunks = item.chunks if isinstance(item, Output) else ()
+    return "".join(chunk["content"] for chunk in chunks)
 
 
 def test_without_room_on_disk_it_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

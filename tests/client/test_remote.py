@@ -14,6 +14,7 @@ import pytest
 
 from pipeline_host.client import (
     ClientError,
+    Drop,
     ExtensionClient,
     ProcessCancelled,
     RemoteProcess,
@@ -31,6 +32,54 @@ HERE = workspace_identity("/home/me/project")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("remote") / "data", workers=2) as server:
         yield server
+
+
+NONSENSE: dict[str, Callable[[ExtensionClient], object]] = {
+    "no text": lambda c: c.process("p").start().write(5),  # type: ignore[arg-type]
+    "no text at all": lambda c: c.process("p").start().write(None),  # type: ignore[arg-type]
+    "no changes": lambda c: c.process("p").start().update(None),  # type: ignore[arg-type]
+    "metadata that is a list": lambda c: c.process("p", metadata=[1]).start(),
+    "metadata of a part": lambda c: c.process("p").process("q", metadata=[1]).start(),
+    "metadata that is assigned": lambda c: setattr(c.process("p").start(), "metadata", 5),
+    "an id": lambda c: c.process("p", process_id=[5]).start(),
+    "a result": lambda c: setattr(c.process("p").start(), "result", object()),
+    "a lease": lambda c: c.process("p", lease=object()).start(),
+}
+
+
+@pytest.mark.parametrize("call", NONSENSE.values(), ids=NONSENSE.keys())
+def test_nonsense_is_told_and_never_raised(
+    server: ScriptedServer, call: Callable[[ExtensionClient], object]
+) -> None:
+    drops: list[Drop] = []
+    with ExtensionClient(server.url, on_drop=drops.append) as client:
+        call(client)
+        wait_until(lambda: drops)
+        assert {drop.reason.partition(": ")[0] for drop in drops} == {"it can't be sent"}
+
+
+def test_what_is_assigned_is_reported(client: ExtensionClient) -> None:
+    with client.process("review", metadata={"old": 1, "kept": 2}) as process:
+        process.metadata = {"kept": 2, "new": 3}
+        process.metadata |= {"more": 4}
+        process.error = "no model"
+        assert process.error == "no model"
+    known = stored(client, process)
+    assert known["error"] == "no model"
+    assert known["metadata"] == {
+        "workspaceId": HERE.id,
+        "workspaceName": HERE.name,
+        "kept": 2,
+        "new": 3,
+        "more": 4,
+    }
+
+
+def test_an_attribute_that_there_is_not_is_refused(client: ExtensionClient) -> None:
+    process = client.process("review")
+    for name in ("status", "structuredResult", "reslut"):
+        with pytest.raises(AttributeError):
+            setattr(process, name, "x")
 
 
 @pytest.fixture
@@ -121,8 +170,8 @@ def test_a_cancel_that_comes_too_late_was_ignored(client: ExtensionClient) -> No
         process.result = "done all the same"
         process.end()
         client.api.cancel(process.id)
-    assert process.cancelled.wait(10)
     client.offline = False
+    assert process.cancelled.wait(20)
     wait_until(lambda: stored(client, process)["cancellation"].get("outcome") == "ignored")
     assert stored(client, process)["result"] == "done all the same"
 

@@ -198,6 +198,52 @@ def test_what_was_settled_takes_no_room(
     assert server.output("stuck") == b"kept"
 
 
+def test_what_was_overwritten_takes_no_room_offline_either(
+    server: ScriptedServer, make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "WORTHWHILE", 10_000)
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in folder.glob("*.spool"))
+
+    first = make(offline=True)
+    report(first, "a", "one ")
+    for number in range(1000):
+        first.update("a", {"result": f"{number}" + "x" * 1000})
+    wait_until(lambda: size() < 20_000)
+    crash(first)
+    second = make(offline=True)
+    for number in range(1000):
+        second.update("a", {"result": f"{number}" + "y" * 1000})
+    wait_until(lambda: size() < 20_000)
+    second.offline = False
+    assert second.flush(10)
+    assert server.processes["a"].process["result"] == "999" + "y" * 1000
+    assert server.output("a") == b"one "
+
+
+def test_a_file_that_cannot_be_written_anew_is_kept_and_not_tried_on_and_on(
+    server: ScriptedServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "WORTHWHILE", 1000)
+    tried: list[object] = []
+
+    def fail(*args: object) -> None:
+        tried.append(args)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "Rewrite", fail)
+    client = make(offline=True)
+    report(client, "a", "one ")
+    for number in range(100):
+        client.update("a", {"result": f"{number}" + "x" * 1000})
+    wait_until(lambda: tried)
+    client.offline = False
+    assert client.flush(10)
+    assert server.processes["a"].process["result"] == "99" + "x" * 1000
+    assert len(tried) < 10
+
+
 def test_a_new_file_that_was_never_finished_is_deleted(make: Make, folder: Path) -> None:
     folder.mkdir()
     (folder / "1.new").write_bytes(b"half")

@@ -101,7 +101,7 @@ class Files(RuleBasedStateMachine):
     @rule(item=ITEMS, data=st.data())
     def add(self, item: Item, data: st.DataObject) -> None:
         ticket = data.draw(st.sampled_from(sorted(self.model)))
-        self.file.add(ticket, item)
+        self.file.add(ticket, item, 1)
         self.model[ticket].parts.append(item)
 
     @precondition(lambda self: self.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -160,16 +161,86 @@ def test_a_server_in_trouble_is_asked_again(
     assert watching.next() == ("a", "cancelled", None)
 
 
-def test_a_server_that_refuses_is_left_alone(
+def test_a_server_that_refuses_is_asked_again_after_a_pause(
     server: ScriptedServer,
     api: ApiClient,
     watched: Callable[..., Watched],
+    process: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server.fault("answer", status=401)
-    watched(api).add("a")
-    wait_until(lambda: "cancels aren't noticed: as told" in caplog.text)
-    assert len(server.seen) == 1
+    api.create(process(id="a"))
+    server.set_status("a", "cancelled")
+    server.fault("answer", status=403, times=2, only="/events")
+    watching = watched(api)
+    watching.add("a")
+    assert watching.next() == ("a", "cancelled", None)
+    assert caplog.text.count("cancels aren't noticed: as told") == 1
+    assert len(server.requests("/events")) == 3
+
+
+def test_nonsense_from_the_server_does_not_end_the_watching(
+    server: ScriptedServer, api: ApiClient, watched: Callable[..., Watched], process: Make
+) -> None:
+    api.create(process(id="a"))
+    server.set_status("a", "cancelled")
+    server.fault("answer", status=200, body=b'{"process": {}}', only="/a")
+    server.fault("answer", status=200, body=b"data: {\n\n", only="/events")
+    watching = watched(api)
+    watching.add("a")
+    assert watching.next() == ("a", "cancelled", None)
+
+
+def test_the_owners_mistake_does_not_end_the_watching(
+    live: ApiClient,
+    watched: Callable[..., Watched],
+    process: Make,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(status: str, error: str | None) -> None:
+        raise RuntimeError("the owner's mistake")
+
+    watching = watched(live)
+    watching.watch.add("mistaken", fail)
+    watching.add("told")
+    for name in ("mistaken", "told"):
+        live.create(process(id=name))
+        live.cancel(name)
+    assert watching.next() == ("told", "cancelled", None)
+    assert "the owner's mistake" in caplog.text
+
+
+def test_however_many_are_watched_it_takes_two_threads(
+    api: ApiClient, watched: Callable[..., Watched], server: ScriptedServer
+) -> None:
+    server.fault("answer", times=1000, status=503, only="/api/processes/")
+    watching = watched(api)
+    before = set(threading.enumerate())
+    watching.add("first")
+    wait_until(lambda: server.requests("/first"))
+    watching.add(*(f"p{number}" for number in range(100)))
+    new = set(threading.enumerate()) - before
+    assert len([each for each in new if each.name == "pipeline-host-watch"]) == 2
+
+
+def test_nothing_is_asked_while_it_is_held_and_nothing_missed(
+    live: ApiClient, watched: Callable[..., Watched], process: Make
+) -> None:
+    watching = watched(live)
+    live.create(process(id="held-0", status="completed"))
+    watching.watch.hold(True)
+    watching.add("held-0", "held-1")
+    assert watching.watch._thread is None
+    watching.watch.hold(False)
+    assert watching.next() == ("held-0", "completed", None)
+    watching.watch.hold(True)
+    watching.add("held-2")
+    for name in ("held-1", "held-2"):
+        live.create(process(id=name))
+        live.cancel(name)
+    assert watching.watch._thread is None
+    assert watching.empty
+    watching.watch.hold(False)
+    assert {watching.next()[0], watching.next()[0]} == {"held-1", "held-2"}
 
 
 class Unhurried(Interrupt):

@@ -149,6 +149,34 @@ class TestOutput:
             reporter.write("after")
             assert next(stream.events()).data == {"content": "after"}
 
+    @pytest.mark.parametrize("offset", range(9))
+    def test_it_begins_at_the_byte_that_is_asked_for(self, reporter: Reporter, offset: int) -> None:
+        reporter.write("one", "two ", "é")
+        with reporter.stream(query=f"from={offset}") as stream:
+            if offset == 8:
+                assert stream.status == 400
+                return
+            events = stream.events()
+            reporter.complete()
+            expected = b"onetwo \xc3\xa9"[offset:]
+            assert text_of(list(events)).encode() == expected
+
+    @pytest.mark.parametrize("place", ["10", "-1", "x", "1.5", "", "9" * 30])
+    def test_a_byte_that_there_is_not_is_refused(self, reporter: Reporter, place: str) -> None:
+        reporter.write("text")
+        with reporter.stream(query=f"from={place}") as stream:
+            assert stream.status == 400
+            assert json.loads(stream.read())["error"].startswith("from: expected ")
+
+    def test_a_cursor_counts_for_more_than_a_byte_and_that_for_more_than_no_replay(
+        self, reporter: Reporter
+    ) -> None:
+        reporter.write("one", "two")
+        reporter.complete()
+        first = followed(reporter)[0].id
+        assert text_of(followed(reporter, first, "from=5")) == "two"
+        assert text_of(followed(reporter, query="from=5&replay=false")) == "o"
+
     def test_without_replay_an_ended_process_just_ends(self, reporter: Reporter) -> None:
         reporter.write("before")
         reporter.complete()
