@@ -1,8 +1,9 @@
 """The journal's file: opening, making, reading on, appending.
 
 It is called ``journal.jsonl`` in every generation, and a compaction puts a new file under that
-name. So one ``fstat`` of the open file tells a reader both how far it grew and, by its count of
-names, that it was replaced.
+name. So one ``stat`` of the name tells a reader both how far the open file grew and that it was
+replaced: then the name leads to another file. (The count of the open file's names doesn't tell it:
+a backup by hard links is another name, and some file systems keep the count while it is open.)
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Journal:
 
     def __init__(self, path: Path, sync: Sync) -> None:
         self.file = OpenFile(path, os.O_RDWR | os.O_APPEND)
+        opened = os.fstat(self.file.fd)
+        self._name, self._inode, self._device = str(path), opened.st_ino, opened.st_dev
         self.sync = FileSync(self.file, sync, [path.parent])
         record = _first_record(self.file)
         self.header = _header_of(record, path)
@@ -52,9 +55,16 @@ class Journal:
         self.doubtful = False
 
     def look(self) -> tuple[int, bool]:
-        """The file's size, and whether another one has taken its place."""
-        found = os.fstat(self.file.fd)
-        return found.st_size, found.st_nlink == 0
+        """The file's size, and whether another one has taken its place.
+
+        Raises:
+            OSError: nothing is in its place.
+        """
+        there = os.stat(self._name)  # noqa: PTH116 (with each read; a Path takes longer)
+        # No other file can have the inode's number while this one is open.
+        if there.st_ino == self._inode and there.st_dev == self._device:
+            return there.st_size, False
+        return os.fstat(self.file.fd).st_size, True
 
     def records(self, size: int, *, final: bool) -> Iterator[Record]:
         """Read on to ``size``; :attr:`position` is behind each record when it is given.

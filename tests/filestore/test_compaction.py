@@ -101,6 +101,21 @@ def test_fingerprints_and_incarnations_are_kept(open_store: Opener) -> None:
         assert text_of(opened, "p") == "before"
 
 
+def test_a_backup_by_hard_links_keeps_nobody_at_the_old_file(
+    open_store: Opener, data_dir: Path, tmp_path: Path
+) -> None:
+    store, reader = open_store(NEVER), open_store(NEVER)
+    store.add(new_process("before"))
+    (tmp_path / "backup.jsonl").hardlink_to(data_dir / "journal.jsonl")
+    compact(store)
+    store.add(new_process("after"))
+    reader.add(new_process("of the other"))
+    expected = {"before", "after", "of the other"}
+    for opened in (store, reader, open_store(NEVER)):
+        assert {process.id for process in opened.list(ProcessFilter()).processes} == expected
+        assert generation(opened) == 2
+
+
 def test_changes_go_on_and_the_newest_are_still_told(
     open_store: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
