@@ -216,7 +216,10 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
     texts = Texts(0, snapshot.journal.file)
     for entry in snapshot.entries:
         kept = KeptProcess(
-            version=entry.version, fingerprint=entry.fingerprint, process=texts.whole(entry)
+            version=entry.version,
+            fingerprint=entry.fingerprint,
+            process=texts.whole(entry),
+            output=entry.output,
         )
         yield codec.encode(entry.incarnation, operations.encode(kept))
 

@@ -34,11 +34,18 @@ def _of_output(entry: Entry, outputs: OutputLogs) -> Iterator[str]:
     try:
         log = outputs.existing(entry)
         parts = log.find_damage() if log is not None else ()
+        length = log.tail().length if log is not None else 0
     except StoreUnavailable as error:
         yield str(error)
         return
     for part in parts:
         yield f"{_sentence(outputs.path(entry), part)} (output of process {entry.process.id})"
+    if length < (entry.output or 0):
+        what = f"the last {(entry.output or 0) - length} bytes" if length else "all of it"
+        yield (
+            f"{outputs.path(entry)}: the output of process {entry.process.id} was {entry.output}"
+            f" bytes long when it ended; {what} is missing"
+        )
 
 
 def _sentence(path: Path, part: Damage) -> str:

@@ -31,6 +31,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         version: the number of the change that made it what it is now.
         size: the length of the record that it began with, in bytes.
         large: for each field that is too long to keep in memory, the record that holds it.
+        output: how long the output of a process was when it ended, in bytes of text, if known.
     """
 
     process: Process
@@ -39,6 +40,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     version: int
     size: int
     large: Mapping[str, Place]
+    output: int | None = None
 
 
 class Key(NamedTuple):

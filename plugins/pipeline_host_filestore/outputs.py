@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from pipeline_host.errors import StoreUnavailable
 from pipeline_host_filestore.files import make_folder, telling, unavailable
 from pipeline_host_filestore.index import Entry
 from pipeline_host_filestore.output import OutputLog
@@ -81,6 +82,14 @@ class OutputLogs:
         try:
             return self._get(entry, create=False)
         except FileNotFoundError:
+            return None
+
+    def length(self, entry: Entry) -> int | None:
+        """How long the output of a process is, in bytes of text; ``None`` if it can't be read."""
+        try:
+            log = self.existing(entry)
+            return log.tail().length if log else 0
+        except StoreUnavailable:
             return None
 
     def writable(self, entry: Entry) -> OutputLog:

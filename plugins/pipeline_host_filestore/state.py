@@ -105,6 +105,7 @@ class State:
                 version=version,
                 size=size,
                 large=dict.fromkeys(short, place),
+                output=operation.output if isinstance(operation, KeptProcess) else None,
             )
         )
         return () if old is None else (old,)
@@ -121,6 +122,7 @@ class State:
             process=replace(old.process, **(fields | short)),
             version=place.number,
             large=large | dict.fromkeys(short, place),
+            output=old.output if update.output is None else update.output,
         )
         self.index.put(entry)
         return entry

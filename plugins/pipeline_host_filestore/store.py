@@ -146,9 +146,12 @@ class FileProcessStore(ProcessStore):
             if after.id != process_id:
                 raise ValueError(f"a mutation of {process_id!r} made it {after.id!r}")
             fields = operations.difference(before, after)
+            ends = after.terminal and not before.terminal
             if fields:
-                replica.commit(operations.update_of(process_id, fields, now_ms()))
-        if after.terminal and not before.terminal:
+                # No output can follow, here or in another worker: all of them write under the lock.
+                output = self._outputs.length(entry) if ends else None
+                replica.commit(operations.update_of(process_id, fields, now_ms(), output))
+        if ends:
             self._keep_all_output(entry)
         return after
 
@@ -222,7 +225,7 @@ class FileProcessStore(ProcessStore):
         return OutputBatch(
             chunks=tuple(chunks),
             start=0,
-            end=tail.length,
+            end=max(tail.length, entry.output or 0),
             sealed=entry.process.terminal,
             incarnation=entry.incarnation,
         )
