@@ -34,6 +34,7 @@ from pipeline_host_filestore.texts import Texts
 DAMAGED: Final = "damaged"
 KEPT_CHANGES: Final = 1000
 LOCK: Final = "compact.lock"
+TEMPORARY: Final = f"{journal.NAME}.tmp"
 RETRY_AFTER: Final = 60.0
 _YIELD_EVERY: Final = 100
 _PART: Final = 1024 * 1024
@@ -111,7 +112,7 @@ class Compactor:
             if snapshot is None:
                 return False
             self._save_damage(snapshot)
-            self._write(snapshot, self._data_dir / f"{journal.NAME}.tmp")
+            self._write(snapshot, self._data_dir / TEMPORARY)
             self.sweep()
         finally:
             own.release()

@@ -114,7 +114,10 @@ def header_line(epoch: str, generation: int, last: int) -> bytes:
 
 
 def create(folder: Path) -> None:
-    """Make the first generation; only under the lock."""
+    """Make the first generation; only under the lock.
+
+    Whoever is killed here leaves no journal, or a whole one: never one that is empty.
+    """
     temporary = folder / f"{NAME}.new"
     write_file(temporary, header_line(secrets.token_hex(8), generation=1, last=0))
     temporary.rename(folder / NAME)
@@ -122,7 +125,13 @@ def create(folder: Path) -> None:
 
 
 def _first_record(file: OpenFile) -> Record:
-    found = codec.scan(read_at(file, 0, _HEADER_LIMIT))
+    head = read_at(file, 0, _HEADER_LIMIT)
+    if not head:
+        raise JournalUnreadable(
+            f"{file.path}: the header at byte 0 is missing, the file is empty. Put it back from a"
+            " copy, or choose another data directory"
+        )
+    found = codec.scan(head)
     if not found.records or found.records[0].start != 0:
         raise JournalUnreadable(
             f"{file.path}: the header at byte 0 is damaged. Nothing was changed; put the file's"

@@ -164,9 +164,8 @@ def test_two_that_compact_at_once_do_it_once(open_store: Opener, data_dir: Path)
 def test_one_that_was_killed_halfway_leaves_nothing_behind(
     open_store: Opener, data_dir: Path
 ) -> None:
-    (data_dir).mkdir()
-    (data_dir / "journal.jsonl.tmp").write_bytes(b"half of a journal" * 1000)
     store = open_store(NEVER)
+    (data_dir / "journal.jsonl.tmp").write_bytes(b"half of a journal" * 1000)
     fill(store)
     before = everything(store)
     compact(store)
