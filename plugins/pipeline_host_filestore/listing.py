@@ -45,16 +45,19 @@ class _Choice(NamedTuple):
     covers: frozenset[str]
 
 
-def select(index: Index, query: ProcessFilter, whole: Callable[[Entry], Process]) -> Listing:
+def select(
+    index: Index, query: ProcessFilter, whole: Callable[[Entry], Process], epoch: str
+) -> Listing:
     """Find one page.
 
     Args:
+        epoch: of the store.
         whole: gives a process with all its texts, for a search in prompts.
 
     Raises:
         InvalidInput: the query's cursor is not one that a page gave.
     """
-    after = None if query.cursor is None else cursors.decode(query.cursor)
+    after = None if query.cursor is None else cursors.decode(query.cursor, epoch)
     choice = _choose(index, query)
     left = _conditions(query) - choice.covers
     if not left:
@@ -69,14 +72,15 @@ def select(index: Index, query: ProcessFilter, whole: Callable[[Entry], Process]
         )
         total = len(matching)
         found = _walk([matching], query, after)
-    return _page(found, total, query)
+    return _page(found, total, query, epoch)
 
 
-def _page(found: Iterable[Key], total: int, query: ProcessFilter) -> Listing:
+def _page(found: Iterable[Key], total: int, query: ProcessFilter, epoch: str) -> Listing:
     keys = list(islice(found, query.limit + 1))
     more = len(keys) > query.limit
     keys = keys[: query.limit]
-    return Listing(keys, total, cursors.encode(keys[-1]) if more and keys else None)
+    cursor = cursors.encode(keys[-1], epoch) if more and keys else None
+    return Listing(keys, total, cursor)
 
 
 def _conditions(query: ProcessFilter) -> set[str]:

@@ -129,7 +129,8 @@ class FileProcessStore(ProcessStore):
     def list(self, query: ProcessFilter) -> Page:
         with self._access.reading() as replica:
             texts, index = replica.texts, replica.state.index
-            found = listing.select(index, query, partial(texts.whole, remember=False))
+            whole = partial(texts.whole, remember=False)
+            found = listing.select(index, query, whole, self._epoch)
             return Page(
                 processes=tuple(texts.whole(index[key.id]) for key in found.keys),
                 total=found.total,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_host.errors import InvalidInput
 from pipeline_host.models import STATUSES, Process, ProcessFilter
 from pipeline_host.testing.store_base import moment, new_process
-from pipeline_host_filestore import listing, pruning
-from pipeline_host_filestore.index import Entry, Index, key_of
+from pipeline_host_filestore import cursor, listing, pruning
+from pipeline_host_filestore.index import Entry, Index, Key, key_of
 from pipeline_host_filestore.listing import Listing
 
 WORKSPACES = st.sampled_from([None, "w1", "w2"])
@@ -104,7 +107,7 @@ def test_a_page_is_a_cut_of_all_that_match(
 ) -> None:
     index = built(steps, at_once=at_once)
     expected = plain(index, query)
-    found = listing.select(index, query, whole)
+    found = listing.select(index, query, whole, "e")
     assert ids(found) == expected[query.offset : query.offset + query.limit]
     assert found.total == len(expected)
     assert (found.next_cursor is not None) == (query.offset + query.limit < len(expected))
@@ -119,10 +122,12 @@ def test_cursors_lead_through_all_that_match(
     fields: dict[str, Any] = {name: getattr(query, name) for name in query.__struct_fields__}
     fields["offset"] = 0
     found: list[str] = []
-    page = listing.select(index, ProcessFilter(**fields), whole)
+    page = listing.select(index, ProcessFilter(**fields), whole, "e")
     found += ids(page)
     while page.next_cursor:
-        page = listing.select(index, ProcessFilter(**fields | {"cursor": page.next_cursor}), whole)
+        page = listing.select(
+            index, ProcessFilter(**fields | {"cursor": page.next_cursor}), whole, "e"
+        )
         found += ids(page)
     assert found == plain(index, query)
 
@@ -159,13 +164,39 @@ def test_what_facets_cover_is_not_gone_through(size: int) -> None:
         ProcessFilter(limit=2, workspace="w", statuses=("queued", "failed")),
         ProcessFilter(limit=2, statuses=("running",), since=moment(0), order="desc"),
     ):
-        found = listing.select(index, query, look)
+        found = listing.select(index, query, look, "e")
         assert len(found.keys) == 2
     assert looked_at == []
+
+
+def test_a_cursor_leads_back_to_its_key() -> None:
+    key = Key(moment(3), 7, "")
+    assert cursor.decode(cursor.encode(key, "epoch1"), "epoch1") == key
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("e", 'a"', -1),
+        ("e", moment(0), -1),
+        ("e", moment(0), 2**63),
+        ("e", moment(0), 1.5),
+        ("e", "2026-11-22T07:00:00Z", 1),
+        ("e", "", 1),
+        ("other", moment(0), 1),
+        (moment(0), 1),
+        ["e", moment(0), 1, 1],
+        {},
+    ],
+)
+def test_a_cursor_with_anything_but_a_place_in_these_data_is_refused(values: object) -> None:
+    given = base64.urlsafe_b64encode(json.dumps(values).encode()).rstrip(b"=").decode()
+    with pytest.raises(InvalidInput, match="cursor"):
+        cursor.decode(given, "e")
 
 
 def test_a_status_named_twice_counts_once() -> None:
     index = built([new_process("p", status="failed")], at_once=False)
     query = ProcessFilter(statuses=("failed", "failed"))
-    assert listing.select(index, query, whole).total == 1
+    assert listing.select(index, query, whole, "e").total == 1
     assert pruning.to_clear(index, ["failed", "failed"], None) == ["p"]
