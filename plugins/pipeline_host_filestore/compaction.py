@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 
 from pipeline_host.errors import PipelineHostError
 from pipeline_host.models import Change, Workspace
-from pipeline_host_filestore import codec, journal, operations
+from pipeline_host_filestore import aside, codec, journal, operations
 from pipeline_host_filestore.access import Access
 from pipeline_host_filestore.codec import Damage
-from pipeline_host_filestore.files import OpenFile, append, make_folder, read_at, write_file
+from pipeline_host_filestore.files import OpenFile, append, read_at
 from pipeline_host_filestore.index import Entry
 from pipeline_host_filestore.journal import Journal
 from pipeline_host_filestore.lock import FileLock
@@ -31,7 +31,6 @@ from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
 
-DAMAGED: Final = "damaged"
 KEPT_CHANGES: Final = 1000
 LOCK: Final = "compact.lock"
 TEMPORARY: Final = f"{journal.NAME}.tmp"
@@ -120,7 +119,7 @@ class Compactor:
 
     def sweep(self) -> None:
         """Delete output files whose processes are gone, unless one may only seem to be."""
-        if (self._data_dir / DAMAGED).exists():
+        if next((self._data_dir / aside.FOLDER).glob("*journal-*"), None):
             return
         with self._access.reading() as replica:
             damaged = replica.damage
@@ -186,11 +185,9 @@ class Compactor:
     def _save_damage(self, snapshot: _Snapshot) -> None:
         """Keep what could not be read, for whoever can make something of it."""
         for damage in snapshot.damage:
-            folder = self._data_dir / DAMAGED
-            make_folder(folder)
-            generation = snapshot.journal.header.generation
-            path = folder / f"journal-{generation}-{damage.start}"
-            write_file(path, read_at(snapshot.journal.file, damage.start, damage.end))
+            name = f"journal-{snapshot.journal.header.generation}-{damage.start}"
+            data = read_at(snapshot.journal.file, damage.start, damage.end)
+            path = aside.keep(self._data_dir, name, data)
             _log.warning("A damaged part of the journal is now in %s", path)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline_host.errors import StoreUnavailable
-from pipeline_host_filestore import journal
+from pipeline_host_filestore import aside, journal
 from pipeline_host_filestore.codec import Damage
-from pipeline_host_filestore.compaction import DAMAGED
 from pipeline_host_filestore.index import Entry
 from pipeline_host_filestore.outputs import OutputLogs
 
@@ -24,8 +23,11 @@ def sentences(
     """
     for part in damage:
         yield _sentence(data_dir / journal.NAME, part)
-    for path in sorted((data_dir / DAMAGED).glob("*")):
+    folder = data_dir / aside.FOLDER
+    for path in sorted(folder.glob("*journal-*")):
         yield f"{path}: a damaged part of an earlier journal, kept for somebody to look at"
+    for path in sorted(folder.glob("*.jsonl")):
+        yield f"{path}: the output of a process that the journal lost, kept for somebody to look at"
     for entry in entries:
         yield from _of_output(entry, outputs)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline_host.errors import StartupError, StoreUnavailable
-from pipeline_host_filestore import compaction, journal, leading, lock, outputs
+from pipeline_host_filestore import aside, compaction, journal, leading, lock, outputs
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.outputs import OutputLogs
@@ -19,7 +19,7 @@ from pipeline_host_filestore.syncer import Sync
 _LEFT: Final = (
     f"{outputs.FOLDER}/??/*.jsonl",
     f"{leading.FOLDER}/*.cursor",
-    f"{compaction.DAMAGED}/*",
+    f"{aside.FOLDER}/*",
     f"{compaction.TEMPORARY}",
 )
 """What tells that there was a journal."""

@@ -77,6 +77,12 @@ class Register(Struct, frozen=True, tag_field="op", tag="workspace"):
     workspace: Workspace
 
 
+class Skip(Struct, frozen=True, tag_field="op", tag="skip"):
+    """No change: numbers up to this record's are not given out (any more)."""
+
+    time: int
+
+
 class KeptProcess(Struct, frozen=True, omit_defaults=True, tag_field="op", tag="kept-process"):
     """A process as it was at a compaction; the record's number is its incarnation.
 
@@ -100,7 +106,7 @@ class KeptChange(Struct, frozen=True, tag_field="op", tag="kept-change"):
     change: Change
 
 
-Mutation: TypeAlias = Add | Update | Remove | Clear | Register
+Mutation: TypeAlias = Add | Update | Remove | Clear | Register | Skip
 Kept: TypeAlias = KeptProcess | KeptWorkspace | KeptChange
 
 

@@ -18,7 +18,7 @@ from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.watching import Target
 
 FOLDER: Final = "output"
-_NAME: Final = re.compile(r"[0-9a-f]{32}-([0-9]+)\.jsonl")
+_NAME: Final = re.compile(r"(?:[0-9]+-)?[0-9a-f]{32}-([0-9]{1,19})\.jsonl")
 
 
 def stem(process_id: str) -> str:
@@ -29,6 +29,12 @@ def stem(process_id: str) -> str:
 def shard(folder: Path, process_id: str) -> Path:
     """The folder that a process's output file is in."""
     return folder / stem(process_id)[:2]
+
+
+def incarnation_of(path: Path) -> int | None:
+    """That of the process whose output a file is; ``None`` if it is none."""
+    name = _NAME.fullmatch(path.name)
+    return int(name[1]) if name else None
 
 
 class OutputLogs:
@@ -129,8 +135,8 @@ class OutputLogs:
             last: the newest change number that ``living`` takes account of.
         """
         for path in self.files():
-            name = _NAME.fullmatch(path.name)
-            if name and int(name[1]) <= last and int(name[1]) not in living:
+            incarnation = incarnation_of(path)
+            if incarnation is not None and incarnation <= last and incarnation not in living:
                 _unlink(path, self._note)
 
     def files(self) -> Iterator[Path]:

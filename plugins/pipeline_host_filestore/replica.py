@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline_host.errors import StoreCorrupt
-from pipeline_host_filestore import codec, operations
+from pipeline_host.errors import StoreCorrupt, StoreUnavailable
+from pipeline_host.times import now_ms
+from pipeline_host_filestore import aside, codec, operations
 from pipeline_host_filestore.codec import Damage, Record
-from pipeline_host_filestore.files import unavailable
+from pipeline_host_filestore.files import read_at, unavailable
 from pipeline_host_filestore.index import Entry, Place
 from pipeline_host_filestore.journal import Journal
-from pipeline_host_filestore.operations import Mutation
+from pipeline_host_filestore.operations import Mutation, Skip
 from pipeline_host_filestore.relocation import relocate
 from pipeline_host_filestore.state import State
 from pipeline_host_filestore.syncer import Sync
@@ -97,7 +98,17 @@ class Replica:
         Raises:
             StoreUnavailable: it could not be written; nothing has changed.
         """
-        number = self.state.last + 1
+        self._commit(self.state.last + 1, operation)
+
+    def skip(self, number: int) -> None:
+        """Give out no number up to ``number``; as :meth:`commit`.
+
+        Raises:
+            StoreUnavailable: it could not be written.
+        """
+        self._commit(number, Skip(time=now_ms()))
+
+    def _commit(self, number: int, operation: Mutation) -> None:
         line = codec.encode(number, operations.encode(operation))
         start = self.journal.position
         self.journal.append(line)
@@ -156,11 +167,17 @@ class Replica:
         )
 
     def _cut(self, size: int) -> None:
-        start = self.journal.position
+        """What is cut off was told to nobody, unless the file lost its end: so it is put aside."""
+        start, generation = self.journal.position, self.journal.header.generation
+        data = read_at(self.journal.file, start, size)
+        try:
+            where = f"now in {aside.keep(self._path.parent, f'cut-{generation}-{start}', data)}"
+        except (OSError, StoreUnavailable) as error:
+            where = f"lost ({error})"
         self.journal.cut()
         self._notices.append(
             f"{self._path}: cut off an incomplete record at byte {start} ({size - start} bytes),"
-            " which nobody was told is kept"
+            f" which nobody was told is kept; {where}"
         )
 
     def _move_on(self) -> None:

@@ -35,6 +35,7 @@ from pipeline_host_filestore import (
     examining,
     journal,
     listing,
+    lost_end,
     operations,
     outputs,
     pruning,
@@ -98,6 +99,7 @@ class FileProcessStore(ProcessStore):
         self._compactor = Compactor(
             data_dir, self._access, self._outputs, fdatasync, options.compact_size
         )
+        lost_end.make_up_for(data_dir, self._access, self._outputs, self._leading, notices.append)
         self._compactor.sweep()
 
     @property
