@@ -30,8 +30,9 @@ from pipeline_host_filestore.outputs import OutputLogs
 from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
+from pipeline_host_filestore.window import WINDOW
 
-KEPT_CHANGES: Final = 1000
+KEPT_CHANGES: Final = WINDOW
 LOCK: Final = "compact.lock"
 TEMPORARY: Final = f"{journal.NAME}.tmp"
 RETRY_AFTER: Final = 60.0

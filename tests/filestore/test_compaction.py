@@ -132,6 +132,17 @@ def test_changes_go_on_and_the_newest_are_still_told(
     assert later.changes(every[-12].seq).resync
 
 
+def test_as_many_changes_are_kept_as_are_promised(open_store: Opener) -> None:
+    """Ten thousand, also after a compaction and a restart; docs/protocol.md says so."""
+    store = open_store(NEVER)
+    store.add(new_process())
+    for number in range(10_100):
+        store.update("p", set_fields(exit_code=number))
+    compact(store)
+    later = open_store(NEVER)
+    assert len(changes_since(later, newest(store) - 10_000)) == 10_000
+
+
 def test_it_happens_by_itself_when_most_is_garbage(open_store: Opener, data_dir: Path) -> None:
     store = open_store(SMALL)
     store.add(new_process())
