@@ -27,6 +27,7 @@ from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.native import native
 from pipeline_host_filestore.operations import KeptChange, KeptProcess, KeptWorkspace
 from pipeline_host_filestore.outputs import OutputLogs
+from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
@@ -36,7 +37,6 @@ KEPT_CHANGES: Final = WINDOW
 LOCK: Final = "compact.lock"
 TEMPORARY: Final = f"{journal.NAME}.tmp"
 RETRY_AFTER: Final = 60.0
-_YIELD_EVERY: Final = 100
 _PART: Final = 1024 * 1024
 _SMALL: Final = 64 * 1024
 _log: Final = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class _Snapshot(NamedTuple):
     workspaces: Sequence[Workspace]
     changes: Sequence[Change]
     damage: Sequence[Damage]
+    texts: Texts
 
 
 class Compactor:
@@ -124,10 +125,10 @@ class Compactor:
             return
         with self._access.reading() as replica:
             damaged = replica.damage
-            living = {entry.incarnation for entry in replica.state.index.entries()}
+            entries = list(replica.state.index.entries())
             last = replica.state.last
         if not damaged:
-            self._outputs.sweep(living, last)
+            self._outputs.sweep(entries, last)
 
     def close(self) -> None:
         """Stop; what is half done is taken back."""
@@ -155,30 +156,36 @@ class Compactor:
 
     def _fill(self, snapshot: _Snapshot, file: OpenFile) -> None:
         size = self._write_kept(snapshot, file)
-        native(self._sync, file.fd)
-        copied = snapshot.position
+        copied, end = snapshot.position, snapshot.position
         while True:
+            native(self._sync, file.fd)
             with self._access.reading() as replica:
                 end = replica.journal.position
-            if end - copied <= _SMALL:
+            if end == copied:
                 break
             size = _copy(snapshot.journal, copied, end, file, size)
-            copied = end
-            native(self._sync, file.fd)
+            small, copied = end - copied <= _SMALL, end
+            if small:
+                native(self._sync, file.fd)
+                break
         with self._access.writing() as replica:
-            _copy(snapshot.journal, copied, replica.journal.position, file, size)
-            self._sync(file.fd)
+            # Here all others wait. What came since the last sync is next to nothing.
+            end = replica.journal.position
+            if end > copied:
+                _copy(snapshot.journal, copied, end, file, size)
+                self._sync(file.fd)
             file.path.rename(self._data_dir / journal.NAME)
 
     def _write_kept(self, snapshot: _Snapshot, file: OpenFile) -> int:
         """Write header and kept records; returns the size of the file."""
         size = 0
         lines: list[bytes] = []
-        for count, line in enumerate(_kept_lines(snapshot)):
+        pace = Pace()
+        for line in _kept_lines(snapshot):
             lines.append(line)
-            if count % _YIELD_EVERY == 0:
+            if pace.over:
                 size = _flush(lines, file, size)
-                time.sleep(0)
+                pace.pause()
                 if self._stopping:
                     raise Stopped
         return _flush(lines, file, size)
@@ -202,6 +209,7 @@ def _snapshot(replica: Replica) -> _Snapshot:
         workspaces=list(state.workspaces.values()),
         changes=list(state.window.tail(KEPT_CHANGES)),
         damage=replica.damage,
+        texts=replica.texts.apart(),
     )
 
 
@@ -212,12 +220,11 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
         yield codec.encode(0, operations.encode(KeptWorkspace(workspace=workspace)))
     for change in snapshot.changes:
         yield codec.encode(change.seq, operations.encode(KeptChange(change=change)))
-    texts = Texts(0, snapshot.journal.file)
     for entry in snapshot.entries:
         kept = KeptProcess(
             version=entry.version,
             fingerprint=entry.fingerprint,
-            process=texts.whole(entry),
+            process=snapshot.texts.whole(entry),
             output=entry.output,
         )
         yield codec.encode(entry.incarnation, operations.encode(kept))

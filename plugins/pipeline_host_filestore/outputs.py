@@ -14,6 +14,7 @@ from pipeline_host.errors import StoreUnavailable
 from pipeline_host_filestore.files import make_folder, telling, unavailable
 from pipeline_host_filestore.index import Entry
 from pipeline_host_filestore.output import OutputLog
+from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.watching import Target
 
@@ -127,21 +128,28 @@ class OutputLogs:
         for entry in entries:
             _unlink(self.path(entry), self._note)
 
-    def sweep(self, living: set[int], last: int) -> None:
+    def sweep(self, entries: Iterable[Entry], last: int) -> None:
         """Delete the files of processes that are gone, left by a worker that was killed.
 
         Args:
-            living: the incarnations of all processes.
-            last: the newest change number that ``living`` takes account of.
+            entries: those of all processes.
+            last: the newest change number that they take account of.
         """
+        pace = Pace()
+        living = set()
+        for entry in entries:
+            living.add(entry.incarnation)
+            pace.pause()
         for path in self.files():
+            pace.pause()
             incarnation = incarnation_of(path)
             if incarnation is not None and incarnation <= last and incarnation not in living:
                 _unlink(path, self._note)
 
     def files(self) -> Iterator[Path]:
-        """All output files there are."""
-        return self.folder.glob("??/*.jsonl")
+        """All output files there are; those of one folder are looked up together."""
+        for folder in self.folder.glob("??"):
+            yield from folder.glob("*.jsonl")
 
     def _get(self, entry: Entry, *, create: bool) -> OutputLog:
         process_id = entry.process.id

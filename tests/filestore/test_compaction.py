@@ -20,10 +20,11 @@ from pipeline_host.testing.store_base import (
     text_of,
 )
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_filestore import compaction
+from pipeline_host_filestore import compaction, pacing
 from pipeline_host_filestore.compaction import Compactor
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_filestore.settling import Settler
 from pipeline_host_filestore.store import FileProcessStore
 
 Opener = Callable[..., FileProcessStore]
@@ -241,6 +242,99 @@ def test_what_could_not_be_read_is_kept_aside(open_store: Opener, data_dir: Path
     assert b'"id":"Damaged"' in saved.read_bytes()
     assert len(list((data_dir / "output").glob("*/*"))) == 1
     assert [process.id for process in store.list(ProcessFilter()).processes] == ["a", "b"]
+
+
+@pytest.fixture
+def slow_reader(open_store: Opener, monkeypatch: pytest.MonkeyPatch) -> FileProcessStore:
+    """A store that goes over to a new file as slowly as can be: by hand, one thing at a time."""
+    monkeypatch.setattr(Settler, "start", lambda self: None)
+    monkeypatch.setattr(pacing, "SLICE", 0.0)
+    return open_store(NEVER)
+
+
+def test_all_is_answered_while_a_reader_goes_over(
+    open_store: Opener, slow_reader: FileProcessStore
+) -> None:
+    """Long texts lie partly in the old file then; and others go on writing."""
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    compact(store)
+    slices = 0
+    while slices == 0 or slow_reader._access._settle():
+        process_id = f"p{slices % 20}"
+        if slices % 3 == 0:
+            store.add(new_process(f"n{slices}", full_prompt="new " * 1000))
+        elif process_id in {process.id for process in store.list(ProcessFilter()).processes}:
+            store.update(process_id, set_fields(result="late " * 1000 * (slices % 2)))
+        if slices == 9:
+            store.remove("p9")
+        assert everything(slow_reader) == everything(store)
+        slices += 1
+    assert slices > 16
+    assert generation(slow_reader) == 2
+    assert everything(open_store(NEVER)) == everything(slow_reader) == everything(store)
+    with slow_reader._access.reading() as replica, store._access.reading() as other:
+        assert not replica.relocating
+        assert list(replica.texts.files) == [2]
+        assert replica.state.index.bytes == sum(
+            entry.size for entry in replica.state.index.entries()
+        )
+        assert replica.journal.kept_end > other.journal.position // 4
+
+
+@pytest.mark.parametrize("slices", [0, 1, 5, 12])
+def test_a_reader_that_goes_over_may_meet_the_next_generation(
+    open_store: Opener, slow_reader: FileProcessStore, slices: int
+) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    for turn in range(3):
+        compact(store)
+        store.update("p1", set_fields(result=f"{turn} " * 2000))
+        assert everything(slow_reader) == everything(store)
+        for _ in range(slices):
+            slow_reader._access._settle()
+    while slow_reader._access._settle():
+        pass
+    assert everything(slow_reader) == everything(store)
+    compact(slow_reader)
+    assert everything(open_store(NEVER)) == everything(store)
+
+
+def test_one_that_goes_over_can_compact(open_store: Opener, slow_reader: FileProcessStore) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    compact(store)
+    assert everything(slow_reader) == everything(store)
+    slow_reader._access._settle()
+    compact(slow_reader)
+    assert everything(slow_reader) == everything(store) == everything(open_store(NEVER))
+    assert generation(store) == 3
+
+
+def test_damage_in_the_next_generation_is_met_by_reading_it_all(
+    open_store: Opener, slow_reader: FileProcessStore, data_dir: Path
+) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    compact(store)
+    slow_reader.stats()
+    path = data_dir / "journal.jsonl"
+    data = path.read_bytes()
+    at = data.rindex(b'"id":"p1"')
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b'"iD')
+    while slow_reader._access._settle():
+        pass
+    with pytest.raises(NotFound):
+        slow_reader.get("p1")
+    assert len(slow_reader.damage) == 1
+    assert slow_reader.get("p19").full_prompt == store.get("p19").full_prompt
 
 
 def test_a_reader_that_missed_a_generation_reads_anew(open_store: Opener) -> None:
