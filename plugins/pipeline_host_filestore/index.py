@@ -103,6 +103,11 @@ class Index:
     def get(self, process_id: str) -> Entry | None:
         return self._entries.get(process_id)
 
+    def of(self, keys: Iterable[Key]) -> list[Entry]:
+        """The entries of keys that are in a facet."""
+        entries = self._entries
+        return [entries[key.id] for key in keys]
+
     def ids(self) -> list[str]:
         return list(self._entries)
 

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -47,13 +46,16 @@ from pipeline_host_filestore.doorbell import Doorbell
 from pipeline_host_filestore.flusher import Flusher
 from pipeline_host_filestore.index import Entry, Index
 from pipeline_host_filestore.leading import FileLead, Leading
+from pipeline_host_filestore.listing import Listing
 from pipeline_host_filestore.opening import open_replica, prepare
 from pipeline_host_filestore.operations import Add, Clear, Register, Remove
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.output import OutputLog, Tail
 from pipeline_host_filestore.outputs import OutputLogs
+from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
+from pipeline_host_filestore.texts import Texts
 from pipeline_host_filestore.watching import Target
 
 _log: Final = logging.getLogger(__name__)
@@ -130,16 +132,12 @@ class FileProcessStore(ProcessStore):
 
     def list(self, query: ProcessFilter) -> Page:
         with self._access.reading() as replica:
-            texts, index = replica.texts, replica.state.index
-            whole = partial(texts.whole, remember=False)
-            found = listing.select(index, query, whole, self._epoch)
-            return Page(
-                processes=tuple(texts.whole(index[key.id]) for key in found.keys),
-                total=found.total,
-                limit=query.limit,
-                offset=query.offset,
-                next_cursor=found.next_cursor,
-            )
+            found = listing.select(replica.state.index, query, self._epoch)
+            if isinstance(found, Listing):
+                return _page(found, query, replica.texts)
+            texts = replica.texts.apart()
+        # As it was at that moment: others go on, while each text is looked at.
+        return _page(listing.search(found, texts.whole, Pace().pause), query, texts)
 
     def update(self, process_id: str, mutate: Mutation) -> Process:
         with self._changing() as replica:
@@ -309,6 +307,16 @@ class FileProcessStore(ProcessStore):
     def _incarnation(self, process_id: str) -> int:
         with self._access.reading() as replica:
             return _known(replica, process_id).incarnation
+
+
+def _page(found: Listing, query: ProcessFilter, texts: Texts) -> Page:
+    return Page(
+        processes=tuple(map(texts.whole, found.entries)),
+        total=found.total,
+        limit=query.limit,
+        offset=query.offset,
+        next_cursor=found.next_cursor,
+    )
 
 
 def _known(replica: Replica, process_id: str) -> Entry:
