@@ -43,10 +43,10 @@ def _of_output(entry: Entry, outputs: OutputLogs) -> Iterator[str]:
     for part in parts:
         yield f"{_sentence(outputs.path(entry), part)} (output of process {entry.process.id})"
     if length < (entry.output or 0):
-        what = f"the last {(entry.output or 0) - length} bytes" if length else "all of it"
+        what = f"the last {(entry.output or 0) - length} are" if length else "all of it is"
         yield (
             f"{outputs.path(entry)}: the output of process {entry.process.id} was {entry.output}"
-            f" bytes long when it ended; {what} is missing"
+            f" bytes long when it ended; {what} missing"
         )
 
 

@@ -204,9 +204,9 @@ def test_an_end_that_was_lost_is_missed(
     kept = batch.chunks[-1].end if batch.chunks else 0
     assert store.read_output("p", kept).chunks == ()
     (problem,) = store.examine()
-    what = f"the last {14 - kept} bytes" if kept else "all of it"
+    what = f"the last {14 - kept} are" if kept else "all of it is"
     assert problem == (
-        f"{path}: the output of process p was 14 bytes long when it ended; {what} is missing"
+        f"{path}: the output of process p was 14 bytes long when it ended; {what} missing"
     )
 
 
