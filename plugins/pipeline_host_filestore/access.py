@@ -15,7 +15,9 @@ from typing import Final, NamedTuple
 
 from pipeline_host.errors import StoreUnavailable
 from pipeline_host_filestore.lock import FileLock
+from pipeline_host_filestore.native import native
 from pipeline_host_filestore.replica import InDoubt, Replica
+from pipeline_host_filestore.settling import Settler
 
 _log: Final = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Access:
         self._mutex = threading.Lock()
         self._notices = notices
         self._cuts = cuts
+        self._settler = Settler(self._settle)
 
     @contextmanager
     def reading(self) -> Iterator[Replica]:
@@ -60,7 +63,7 @@ class Access:
                 else:
                     yield replica
         finally:
-            self.tell()
+            self._unlocked()
         if in_doubt:
             with self.writing() as replica:
                 yield replica
@@ -79,7 +82,7 @@ class Access:
                 replica.refresh(locked=True, cuts=self._cuts)
                 yield replica
         finally:
-            self.tell()
+            self._unlocked()
 
     def check_sync(self) -> None:
         """Refuse to write where syncing has failed and still does; may wait.
@@ -100,8 +103,24 @@ class Access:
 
     def close(self) -> None:
         """Let go of the files, and refuse everything from now on."""
+        self._settler.close()
         with self._mutex:
             self._state = None
+
+    def _unlocked(self) -> None:
+        """Do what must wait until no lock is held."""
+        self.tell()
+        if self._state is not None and self._state.replica.relocating:
+            self._settler.start()
+
+    def _settle(self) -> bool:
+        with self.reading() as replica:
+            replica.relocate()
+            left, replica.left = replica.left, []
+            more = replica.relocating
+        if left:
+            native(left.clear)
+        return more
 
     def _opened(self) -> _Opened:
         if self._state is None:

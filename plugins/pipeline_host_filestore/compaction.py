@@ -17,25 +17,26 @@ from typing import Final, NamedTuple
 
 from pipeline_host.errors import PipelineHostError
 from pipeline_host.models import Change, Workspace
-from pipeline_host_filestore import codec, journal, operations
+from pipeline_host_filestore import aside, codec, journal, operations
 from pipeline_host_filestore.access import Access
 from pipeline_host_filestore.codec import Damage
-from pipeline_host_filestore.files import OpenFile, append, make_folder, read_at, write_file
+from pipeline_host_filestore.files import OpenFile, append, read_at
 from pipeline_host_filestore.index import Entry
 from pipeline_host_filestore.journal import Journal
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.native import native
 from pipeline_host_filestore.operations import KeptChange, KeptProcess, KeptWorkspace
 from pipeline_host_filestore.outputs import OutputLogs
+from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
+from pipeline_host_filestore.window import WINDOW
 
-DAMAGED: Final = "damaged"
-KEPT_CHANGES: Final = 1000
+KEPT_CHANGES: Final = WINDOW
 LOCK: Final = "compact.lock"
+TEMPORARY: Final = f"{journal.NAME}.tmp"
 RETRY_AFTER: Final = 60.0
-_YIELD_EVERY: Final = 100
 _PART: Final = 1024 * 1024
 _SMALL: Final = 64 * 1024
 _log: Final = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class _Snapshot(NamedTuple):
     workspaces: Sequence[Workspace]
     changes: Sequence[Change]
     damage: Sequence[Damage]
+    texts: Texts
 
 
 class Compactor:
@@ -111,7 +113,7 @@ class Compactor:
             if snapshot is None:
                 return False
             self._save_damage(snapshot)
-            self._write(snapshot, self._data_dir / f"{journal.NAME}.tmp")
+            self._write(snapshot, self._data_dir / TEMPORARY)
             self.sweep()
         finally:
             own.release()
@@ -119,14 +121,14 @@ class Compactor:
 
     def sweep(self) -> None:
         """Delete output files whose processes are gone, unless one may only seem to be."""
-        if (self._data_dir / DAMAGED).exists():
+        if next((self._data_dir / aside.FOLDER).glob("*journal-*"), None):
             return
         with self._access.reading() as replica:
             damaged = replica.damage
-            living = {entry.incarnation for entry in replica.state.index.entries()}
+            entries = list(replica.state.index.entries())
             last = replica.state.last
         if not damaged:
-            self._outputs.sweep(living, last)
+            self._outputs.sweep(entries, last)
 
     def close(self) -> None:
         """Stop; what is half done is taken back."""
@@ -154,30 +156,36 @@ class Compactor:
 
     def _fill(self, snapshot: _Snapshot, file: OpenFile) -> None:
         size = self._write_kept(snapshot, file)
-        native(self._sync, file.fd)
-        copied = snapshot.position
+        copied, end = snapshot.position, snapshot.position
         while True:
+            native(self._sync, file.fd)
             with self._access.reading() as replica:
                 end = replica.journal.position
-            if end - copied <= _SMALL:
+            if end == copied:
                 break
             size = _copy(snapshot.journal, copied, end, file, size)
-            copied = end
-            native(self._sync, file.fd)
+            small, copied = end - copied <= _SMALL, end
+            if small:
+                native(self._sync, file.fd)
+                break
         with self._access.writing() as replica:
-            _copy(snapshot.journal, copied, replica.journal.position, file, size)
-            self._sync(file.fd)
+            # Here all others wait. What came since the last sync is next to nothing.
+            end = replica.journal.position
+            if end > copied:
+                _copy(snapshot.journal, copied, end, file, size)
+                self._sync(file.fd)
             file.path.rename(self._data_dir / journal.NAME)
 
     def _write_kept(self, snapshot: _Snapshot, file: OpenFile) -> int:
         """Write header and kept records; returns the size of the file."""
         size = 0
         lines: list[bytes] = []
-        for count, line in enumerate(_kept_lines(snapshot)):
+        pace = Pace()
+        for line in _kept_lines(snapshot):
             lines.append(line)
-            if count % _YIELD_EVERY == 0:
+            if pace.over:
                 size = _flush(lines, file, size)
-                time.sleep(0)
+                pace.pause()
                 if self._stopping:
                     raise Stopped
         return _flush(lines, file, size)
@@ -185,11 +193,9 @@ class Compactor:
     def _save_damage(self, snapshot: _Snapshot) -> None:
         """Keep what could not be read, for whoever can make something of it."""
         for damage in snapshot.damage:
-            folder = self._data_dir / DAMAGED
-            make_folder(folder)
-            generation = snapshot.journal.header.generation
-            path = folder / f"journal-{generation}-{damage.start}"
-            write_file(path, read_at(snapshot.journal.file, damage.start, damage.end))
+            name = f"journal-{snapshot.journal.header.generation}-{damage.start}"
+            data = read_at(snapshot.journal.file, damage.start, damage.end)
+            path = aside.keep(self._data_dir, name, data)
             _log.warning("A damaged part of the journal is now in %s", path)
 
 
@@ -203,6 +209,7 @@ def _snapshot(replica: Replica) -> _Snapshot:
         workspaces=list(state.workspaces.values()),
         changes=list(state.window.tail(KEPT_CHANGES)),
         damage=replica.damage,
+        texts=replica.texts.apart(),
     )
 
 
@@ -213,10 +220,12 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
         yield codec.encode(0, operations.encode(KeptWorkspace(workspace=workspace)))
     for change in snapshot.changes:
         yield codec.encode(change.seq, operations.encode(KeptChange(change=change)))
-    texts = Texts(0, snapshot.journal.file)
     for entry in snapshot.entries:
         kept = KeptProcess(
-            version=entry.version, fingerprint=entry.fingerprint, process=texts.whole(entry)
+            version=entry.version,
+            fingerprint=entry.fingerprint,
+            process=snapshot.texts.whole(entry),
+            output=entry.output,
         )
         yield codec.encode(entry.incarnation, operations.encode(kept))
 

@@ -13,11 +13,12 @@ from pipeline_host.models import Lease, Process, Status, Timestamp
 
 
 class Place(NamedTuple):
-    """Where a record lies in the journal of this generation."""
+    """Where a record lies in the journal of a generation."""
 
     number: int
     start: int
     end: int
+    generation: int
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         version: the number of the change that made it what it is now.
         size: the length of the record that it began with, in bytes.
         large: for each field that is too long to keep in memory, the record that holds it.
+        output: how long the output of a process was when it ended, in bytes of text, if known.
     """
 
     process: Process
@@ -39,6 +41,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     version: int
     size: int
     large: Mapping[str, Place]
+    output: int | None = None
 
 
 class Key(NamedTuple):
@@ -100,6 +103,14 @@ class Index:
     def get(self, process_id: str) -> Entry | None:
         return self._entries.get(process_id)
 
+    def of(self, keys: Iterable[Key]) -> list[Entry]:
+        """The entries of keys that are in a facet."""
+        entries = self._entries
+        return [entries[key.id] for key in keys]
+
+    def ids(self) -> list[str]:
+        return list(self._entries)
+
     def entries(self) -> Iterable[Entry]:
         return self._entries.values()
 
@@ -145,10 +156,10 @@ class Index:
             self._filling = False
             self._make_facets()
 
-    def replace_all(self, entries: Iterable[Entry]) -> None:
-        """Put other entries in the place of all; each keeps its key and what it has in common."""
-        self._entries = {entry.process.id: entry for entry in entries}
-        self.bytes = sum(entry.size for entry in self._entries.values())
+    def relocate(self, entry: Entry) -> None:
+        """Put an entry in the place of the one of its id, which says the same but for places."""
+        self.bytes += entry.size - self._entries[entry.process.id].size
+        self._entries[entry.process.id] = entry
 
     def _keep_lease(self, process: Process) -> None:
         if process.lease is None or process.terminal:

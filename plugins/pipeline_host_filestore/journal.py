@@ -1,8 +1,9 @@
 """The journal's file: opening, making, reading on, appending.
 
 It is called ``journal.jsonl`` in every generation, and a compaction puts a new file under that
-name. So one ``fstat`` of the open file tells a reader both how far it grew and, by its count of
-names, that it was replaced.
+name. So one ``stat`` of the name tells a reader both how far the open file grew and that it was
+replaced: then the name leads to another file. (The count of the open file's names doesn't tell it:
+a backup by hard links is another name, and some file systems keep the count while it is open.)
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Journal:
 
     def __init__(self, path: Path, sync: Sync) -> None:
         self.file = OpenFile(path, os.O_RDWR | os.O_APPEND)
+        opened = os.fstat(self.file.fd)
+        self._name, self._inode, self._device = str(path), opened.st_ino, opened.st_dev
         self.sync = FileSync(self.file, sync, [path.parent])
         record = _first_record(self.file)
         self.header = _header_of(record, path)
@@ -52,9 +55,16 @@ class Journal:
         self.doubtful = False
 
     def look(self) -> tuple[int, bool]:
-        """The file's size, and whether another one has taken its place."""
-        found = os.fstat(self.file.fd)
-        return found.st_size, found.st_nlink == 0
+        """The file's size, and whether another one has taken its place.
+
+        Raises:
+            OSError: nothing is in its place.
+        """
+        there = os.stat(self._name)  # noqa: PTH116 (with each read; a Path takes longer)
+        # No other file can have the inode's number while this one is open.
+        if there.st_ino == self._inode and there.st_dev == self._device:
+            return there.st_size, False
+        return os.fstat(self.file.fd).st_size, True
 
     def records(self, size: int, *, final: bool) -> Iterator[Record]:
         """Read on to ``size``; :attr:`position` is behind each record when it is given.
@@ -104,7 +114,10 @@ def header_line(epoch: str, generation: int, last: int) -> bytes:
 
 
 def create(folder: Path) -> None:
-    """Make the first generation; only under the lock."""
+    """Make the first generation; only under the lock.
+
+    Whoever is killed here leaves no journal, or a whole one: never one that is empty.
+    """
     temporary = folder / f"{NAME}.new"
     write_file(temporary, header_line(secrets.token_hex(8), generation=1, last=0))
     temporary.rename(folder / NAME)
@@ -112,7 +125,13 @@ def create(folder: Path) -> None:
 
 
 def _first_record(file: OpenFile) -> Record:
-    found = codec.scan(read_at(file, 0, _HEADER_LIMIT))
+    head = read_at(file, 0, _HEADER_LIMIT)
+    if not head:
+        raise JournalUnreadable(
+            f"{file.path}: the header at byte 0 is missing, the file is empty. Put it back from a"
+            " copy, or choose another data directory"
+        )
+    found = codec.scan(head)
     if not found.records or found.records[0].start != 0:
         raise JournalUnreadable(
             f"{file.path}: the header at byte 0 is damaged. Nothing was changed; put the file's"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,18 @@ class Leading:
             _log.warning("%s: expected a change number; it is left out of account", path)
             return None
         return int(text)
+
+    def cursors(self) -> Iterator[int]:
+        """All cursors that were saved.
+
+        Raises:
+            StoreUnavailable: one can't be read.
+        """
+        for path in self._folder.glob("*.cursor"):
+            with telling("read", path):
+                text = path.read_bytes()
+            if text.isdigit():
+                yield int(text)
 
     def save(self, name: str, seq: int) -> None:
         """Replace the file in one step. It isn't synced: an older cursor only repeats something."""

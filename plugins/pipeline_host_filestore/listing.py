@@ -2,14 +2,14 @@
 
 A list takes the smallest facet (or, for several statuses, facets) that all its processes are in.
 Where that says all that the filter says, the total is a length and the page a slice; otherwise
-the facet is gone through with the conditions that are left.
+the facet is gone through with the conditions that are left, in slices and without any lock.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from sortedcontainers import SortedList
@@ -22,6 +22,7 @@ from pipeline_host_filestore.index import (
     Facet,
     Index,
     Key,
+    key_of,
     of_parent,
     of_status,
     of_type,
@@ -31,11 +32,21 @@ from pipeline_host_filestore.index import (
 
 
 class Listing(NamedTuple):
-    """The keys of a page, how many match in all, and the cursor if more do."""
+    """The entries of a page, how many match in all, and the cursor if more do."""
 
-    keys: Sequence[Key]
+    entries: Sequence[Entry]
     total: int
     next_cursor: str | None
+
+
+class Search(NamedTuple):
+    """All that may match, as it was at one moment, for :func:`search` to go through."""
+
+    entries: Sequence[Entry]
+    query: ProcessFilter
+    conditions: set[str]
+    after: Key | None
+    epoch: str
 
 
 class _Choice(NamedTuple):
@@ -45,38 +56,49 @@ class _Choice(NamedTuple):
     covers: frozenset[str]
 
 
-def select(index: Index, query: ProcessFilter, whole: Callable[[Entry], Process]) -> Listing:
-    """Find one page.
+def select(index: Index, query: ProcessFilter, epoch: str) -> Listing | Search:
+    """Find one page, or what has to be gone through for it.
 
     Args:
-        whole: gives a process with all its texts, for a search in prompts.
+        epoch: of the store.
 
     Raises:
         InvalidInput: the query's cursor is not one that a page gave.
     """
-    after = None if query.cursor is None else cursors.decode(query.cursor)
+    after = None if query.cursor is None else cursors.decode(query.cursor, epoch)
     choice = _choose(index, query)
     left = _conditions(query) - choice.covers
-    if not left:
-        total = sum(_from(keys, query) for keys in choice.facets)
-        found = _walk(choice.facets, query, after)
-    else:
-        matching = SortedList(
-            key
-            for keys in choice.facets
-            for key in keys.islice(len(keys) - _from(keys, query))
-            if _matches(index[key.id], query, left, whole)
-        )
-        total = len(matching)
-        found = _walk([matching], query, after)
-    return _page(found, total, query)
+    if left:
+        since = (keys.islice(len(keys) - _from(keys, query)) for keys in choice.facets)
+        return Search(index.of(chain.from_iterable(since)), query, left, after, epoch)
+    total = sum(_from(keys, query) for keys in choice.facets)
+    keys, cursor = _page(_walk(choice.facets, query, after), query, epoch)
+    return Listing(index.of(keys), total, cursor)
 
 
-def _page(found: Iterable[Key], total: int, query: ProcessFilter) -> Listing:
+def search(given: Search, whole: Callable[[Entry], Process], pause: Callable[[], None]) -> Listing:
+    """The page of those that match. Nothing needs to be locked.
+
+    Args:
+        whole: gives a process with all its texts.
+        pause: called between any two processes that are looked at.
+    """
+    query = given.query
+    matching: dict[Key, Entry] = {}
+    for entry in given.entries:
+        pause()
+        if _matches(entry, query, given.conditions, whole):
+            matching[key_of(entry)] = entry
+    found = _walk([SortedList(matching)], query, given.after)
+    keys, cursor = _page(found, query, given.epoch)
+    return Listing([matching[key] for key in keys], len(matching), cursor)
+
+
+def _page(found: Iterable[Key], query: ProcessFilter, epoch: str) -> tuple[list[Key], str | None]:
     keys = list(islice(found, query.limit + 1))
     more = len(keys) > query.limit
     keys = keys[: query.limit]
-    return Listing(keys, total, cursors.encode(keys[-1]) if more and keys else None)
+    return keys, cursors.encode(keys[-1], epoch) if more and keys else None
 
 
 def _conditions(query: ProcessFilter) -> set[str]:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import Final
 
 from pipeline_host.data_dir import make_data_dir, unusable
 from pipeline_host.errors import StartupError, StoreUnavailable
-from pipeline_host_filestore import journal, lock, outputs
+from pipeline_host_filestore import aside, compaction, journal, leading, lock, outputs
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.outputs import OutputLogs
 from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
+
+_LEFT: Final = (
+    f"{outputs.FOLDER}/??/*.jsonl",
+    f"{leading.FOLDER}/*.cursor",
+    f"{aside.FOLDER}/*",
+    f"{compaction.TEMPORARY}",
+)
+"""What tells that there was a journal."""
 
 
 def prepare(data_dir: Path, timeout: float) -> FileLock:
@@ -31,7 +40,7 @@ def prepare(data_dir: Path, timeout: float) -> FileLock:
         make_data_dir(data_dir)
         held = FileLock(data_dir / lock.NAME, timeout)
         with held.held():
-            if _size(data_dir / journal.NAME) == 0:
+            if not (data_dir / journal.NAME).exists():
                 _refuse_lost_journal(data_dir)
                 journal.create(data_dir)
     except OSError as error:
@@ -84,18 +93,12 @@ def open_replica(
     return replica
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
 def _refuse_lost_journal(data_dir: Path) -> None:
-    """Output without a journal is left of data that somebody has, so nothing new begins here."""
-    left = next((data_dir / outputs.FOLDER).glob("??/*.jsonl"), None)
-    if left is not None:
-        raise StartupError(
-            f"{data_dir / journal.NAME} is missing or empty, but there is output of processes"
-            f" ({left}). Put the journal back from a copy, or choose another data directory"
-        )
+    """What only a journal leads to is left of data that somebody has, so nothing new begins."""
+    for pattern in _LEFT:
+        left = next(data_dir.glob(pattern), None)
+        if left is not None:
+            raise StartupError(
+                f"{data_dir / journal.NAME} is missing, but {left} was written by a store that had"
+                " one. Put the journal back from a copy, or choose another data directory"
+            )

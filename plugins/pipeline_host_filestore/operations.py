@@ -47,12 +47,19 @@ class Add(Struct, frozen=True, tag_field="op", tag="add"):
     fingerprint: str
 
 
-class Update(Struct, frozen=True, tag_field="op", tag="update"):
-    """New values of some fields of a process, ``null`` where a field has none any more."""
+class Update(Struct, frozen=True, omit_defaults=True, tag_field="op", tag="update"):
+    """New values of some fields of a process, ``null`` where a field has none any more.
+
+    Attributes:
+        output: where the process ends with it, how long its output is then, in bytes of text, so
+            that an output file which lost its end can be told from one that is whole. The first
+            journals don't say it.
+    """
 
     time: int
     id: str
     fields: Raw
+    output: int | None = None
 
 
 class Remove(Struct, frozen=True, tag_field="op", tag="remove"):
@@ -70,12 +77,23 @@ class Register(Struct, frozen=True, tag_field="op", tag="workspace"):
     workspace: Workspace
 
 
-class KeptProcess(Struct, frozen=True, tag_field="op", tag="kept-process"):
-    """A process as it was at a compaction; the record's number is its incarnation."""
+class Skip(Struct, frozen=True, tag_field="op", tag="skip"):
+    """No change: numbers up to this record's are not given out (any more)."""
+
+    time: int
+
+
+class KeptProcess(Struct, frozen=True, omit_defaults=True, tag_field="op", tag="kept-process"):
+    """A process as it was at a compaction; the record's number is its incarnation.
+
+    Attributes:
+        output: see :class:`Update`.
+    """
 
     version: int
     fingerprint: str
     process: Process
+    output: int | None = None
 
 
 class KeptWorkspace(Struct, frozen=True, tag_field="op", tag="kept-workspace"):
@@ -88,7 +106,7 @@ class KeptChange(Struct, frozen=True, tag_field="op", tag="kept-change"):
     change: Change
 
 
-Mutation: TypeAlias = Add | Update | Remove | Clear | Register
+Mutation: TypeAlias = Add | Update | Remove | Clear | Register | Skip
 Kept: TypeAlias = KeptProcess | KeptWorkspace | KeptChange
 
 
@@ -128,8 +146,10 @@ def difference(old: Process, new: Process) -> dict[str, Any]:
     }
 
 
-def update_of(process_id: str, fields: dict[str, Any], time: int) -> Update:
-    return Update(time=time, id=process_id, fields=Raw(encode(fields)))
+def update_of(
+    process_id: str, fields: dict[str, Any], time: int, output: int | None = None
+) -> Update:
+    return Update(time=time, id=process_id, fields=Raw(encode(fields)), output=output)
 
 
 def updated_fields(update: Update) -> dict[str, Any]:

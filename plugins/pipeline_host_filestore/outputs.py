@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from pipeline_host.errors import StoreUnavailable
 from pipeline_host_filestore.files import make_folder, telling, unavailable
 from pipeline_host_filestore.index import Entry
 from pipeline_host_filestore.output import OutputLog
+from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.watching import Target
 
 FOLDER: Final = "output"
-_NAME: Final = re.compile(r"[0-9a-f]{32}-([0-9]+)\.jsonl")
+_NAME: Final = re.compile(r"(?:[0-9]+-)?[0-9a-f]{32}-([0-9]{1,19})\.jsonl")
 
 
 def stem(process_id: str) -> str:
@@ -28,6 +30,12 @@ def stem(process_id: str) -> str:
 def shard(folder: Path, process_id: str) -> Path:
     """The folder that a process's output file is in."""
     return folder / stem(process_id)[:2]
+
+
+def incarnation_of(path: Path) -> int | None:
+    """That of the process whose output a file is; ``None`` if it is none."""
+    name = _NAME.fullmatch(path.name)
+    return int(name[1]) if name else None
 
 
 class OutputLogs:
@@ -83,6 +91,14 @@ class OutputLogs:
         except FileNotFoundError:
             return None
 
+    def length(self, entry: Entry) -> int | None:
+        """How long the output of a process is, in bytes of text; ``None`` if it can't be read."""
+        try:
+            log = self.existing(entry)
+            return log.tail().length if log else 0
+        except StoreUnavailable:
+            return None
+
     def writable(self, entry: Entry) -> OutputLog:
         """The output of a process, made if it never had any.
 
@@ -112,21 +128,28 @@ class OutputLogs:
         for entry in entries:
             _unlink(self.path(entry), self._note)
 
-    def sweep(self, living: set[int], last: int) -> None:
+    def sweep(self, entries: Iterable[Entry], last: int) -> None:
         """Delete the files of processes that are gone, left by a worker that was killed.
 
         Args:
-            living: the incarnations of all processes.
-            last: the newest change number that ``living`` takes account of.
+            entries: those of all processes.
+            last: the newest change number that they take account of.
         """
+        pace = Pace()
+        living = set()
+        for entry in entries:
+            living.add(entry.incarnation)
+            pace.pause()
         for path in self.files():
-            name = _NAME.fullmatch(path.name)
-            if name and int(name[1]) <= last and int(name[1]) not in living:
+            pace.pause()
+            incarnation = incarnation_of(path)
+            if incarnation is not None and incarnation <= last and incarnation not in living:
                 _unlink(path, self._note)
 
     def files(self) -> Iterator[Path]:
-        """All output files there are."""
-        return self.folder.glob("??/*.jsonl")
+        """All output files there are; those of one folder are looked up together."""
+        for folder in self.folder.glob("??"):
+            yield from folder.glob("*.jsonl")
 
     def _get(self, entry: Entry, *, create: bool) -> OutputLog:
         process_id = entry.process.id

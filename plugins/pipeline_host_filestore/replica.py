@@ -12,14 +12,16 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline_host.errors import StoreCorrupt
-from pipeline_host_filestore import codec, operations
+from pipeline_host.errors import StoreCorrupt, StoreUnavailable
+from pipeline_host.times import now_ms
+from pipeline_host_filestore import aside, codec, operations
 from pipeline_host_filestore.codec import Damage, Record
-from pipeline_host_filestore.files import unavailable
+from pipeline_host_filestore.files import OpenFile, read_at, telling, unavailable
 from pipeline_host_filestore.index import Entry, Place
 from pipeline_host_filestore.journal import Journal
-from pipeline_host_filestore.operations import Mutation
-from pipeline_host_filestore.relocation import relocate
+from pipeline_host_filestore.operations import Mutation, Skip
+from pipeline_host_filestore.pacing import Pace
+from pipeline_host_filestore.relocation import Missing, Relocation, end_of_known
 from pipeline_host_filestore.state import State
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
@@ -56,6 +58,9 @@ class Replica:
         self._gone = gone
         self._switched = switched
         self._sync = sync
+        self._relocation: Relocation | None = None
+        self.left: list[OpenFile] = []
+        """Files that are of no use any more; to close a large one that was deleted takes time."""
         self._load(Journal(path, sync))
 
     @property
@@ -98,23 +103,67 @@ class Replica:
         Raises:
             StoreUnavailable: it could not be written; nothing has changed.
         """
-        number = self.state.last + 1
+        self._commit(self.state.last + 1, operation)
+
+    def skip(self, number: int) -> None:
+        """Give out no number up to ``number``; as :meth:`commit`.
+
+        Raises:
+            StoreUnavailable: it could not be written.
+        """
+        self._commit(number, Skip(time=now_ms()))
+
+    def _commit(self, number: int, operation: Mutation) -> None:
         line = codec.encode(number, operations.encode(operation))
         start = self.journal.position
         self.journal.append(line)
-        self._gone(self.state.apply(Place(number, start, start + len(line)), operation))
+        generation = self.journal.header.generation
+        place = Place(number, start, start + len(line), generation)
+        self._gone(self.state.apply(place, operation))
 
     def worth_compacting(self, least: int) -> bool:
-        """Whether most of the journal is of no use, and there is enough of it."""
+        """Whether most of the journal is of no use, and there is enough of it.
+
+        While entries are relocated that isn't known, so it isn't.
+        """
+        if self._relocation is not None:
+            return False
         size = self.journal.position
         live = self.state.index.bytes
         return size >= least and size > 2 * self.journal.kept_end and size - live > live
+
+    @property
+    def relocating(self) -> bool:
+        """Whether :meth:`relocate` has something to do."""
+        return self._relocation is not None
+
+    def relocate(self) -> None:
+        """Do the next slice of what going over to another generation left to be done.
+
+        Raises:
+            StoreUnavailable: the journal can't be read.
+        """
+        if self._relocation is None:
+            return
+        with telling("read", self._path):
+            try:
+                done = self._relocation.go_on(self.state.index, Pace())
+            except Missing:
+                self._load(Journal(self._path, self._sync))
+                self._switched()
+                return
+        if done:
+            self._relocation = None
+            generation = self.journal.header.generation
+            self.left = [file for of, file in self.texts.files.items() if of != generation]
+            self.texts.files = {generation: self.journal.file}
 
     def _load(self, journal: Journal) -> None:
         """Read a journal from its beginning, into a new state."""
         self.journal = journal
         self._unusable: list[Damage] = []
-        self.texts = Texts(self._cache_size, journal.file)
+        self._relocation = None
+        self.texts = Texts(self._cache_size, {journal.header.generation: journal.file})
         self.state = State(self.texts, journal.header.last)
         size, _ = journal.look()
         # What is in doubt is met again by the refresh that follows, which may take the lock.
@@ -137,7 +186,8 @@ class Replica:
             raise InDoubt
 
     def _take(self, record: Record) -> None:
-        place = Place(record.number, record.start, record.end)
+        generation = self.journal.header.generation
+        place = Place(record.number, record.start, record.end, generation)
         try:
             operation = operations.decode(record.payload)
             gone = self.state.apply(place, operation)
@@ -157,11 +207,17 @@ class Replica:
         )
 
     def _cut(self, size: int) -> None:
-        start = self.journal.position
+        """What is cut off was told to nobody, unless the file lost its end: so it is put aside."""
+        start, generation = self.journal.position, self.journal.header.generation
+        data = read_at(self.journal.file, start, size)
+        try:
+            where = f"now in {aside.keep(self._path.parent, f'cut-{generation}-{start}', data)}"
+        except (OSError, StoreUnavailable) as error:
+            where = f"lost ({error})"
         self.journal.cut()
         self._notices.append(
             f"{self._path}: cut off an incomplete record at byte {start} ({size - start} bytes),"
-            " which nobody was told is kept"
+            f" which nobody was told is kept; {where}"
         )
 
     def _move_on(self) -> None:
@@ -170,11 +226,18 @@ class Replica:
         if new.header.epoch != old.header.epoch:
             raise StoreCorrupt(f"{self._path}: other data lies here now; restart the server")
         following = new.header.generation == old.header.generation + 1
-        entries = relocate(new, self.state) if following and not self.damage else None
-        if entries is None:
+        if not (following and not self.damage and self._go_over(new)):
             self._load(new)
-        else:
-            self.state.index.replace_all(entries)
-            self.texts.file = new.file
-            self.journal = new
         self._switched()
+
+    def _go_over(self, new: Journal) -> bool:
+        """Read on in the new file, with all that is known; whether that can be done."""
+        try:
+            end = end_of_known(new, self.state.last)
+        except Missing:
+            return False
+        self._relocation = Relocation(new, end, self.state.last)
+        self.texts.files = {**self.texts.files, new.header.generation: new.file}
+        new.position = end
+        self.journal = new
+        return True

@@ -24,6 +24,7 @@ from pipeline_host_filestore.operations import (
     Mutation,
     Register,
     Remove,
+    Skip,
     Update,
 )
 from pipeline_host_filestore.texts import LARGE, Texts, held_fields, shortened
@@ -86,6 +87,8 @@ class State:
             case Register(workspace=workspace):
                 self.workspaces[workspace.id] = workspace
                 told = {"kind": "workspace-registered", "workspace": workspace}
+            case Skip():
+                return ()
         self.window.append(Change(seq=place.number, timestamp=operation.time, **told))
         return gone
 
@@ -105,6 +108,7 @@ class State:
                 version=version,
                 size=size,
                 large=dict.fromkeys(short, place),
+                output=operation.output if isinstance(operation, KeptProcess) else None,
             )
         )
         return () if old is None else (old,)
@@ -121,6 +125,7 @@ class State:
             process=replace(old.process, **(fields | short)),
             version=place.number,
             large=large | dict.fromkeys(short, place),
+            output=old.output if update.output is None else update.output,
         )
         self.index.put(entry)
         return entry

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +34,7 @@ from pipeline_host_filestore import (
     examining,
     journal,
     listing,
+    lost_end,
     operations,
     outputs,
     pruning,
@@ -46,13 +46,16 @@ from pipeline_host_filestore.doorbell import Doorbell
 from pipeline_host_filestore.flusher import Flusher
 from pipeline_host_filestore.index import Entry, Index
 from pipeline_host_filestore.leading import FileLead, Leading
+from pipeline_host_filestore.listing import Listing
 from pipeline_host_filestore.opening import find, open_replica, prepare
 from pipeline_host_filestore.operations import Add, Clear, Register, Remove
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.output import OutputLog, Tail
 from pipeline_host_filestore.outputs import OutputLogs
+from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.syncer import Sync
+from pipeline_host_filestore.texts import Texts
 from pipeline_host_filestore.watching import Target
 
 _log: Final = logging.getLogger(__name__)
@@ -101,6 +104,9 @@ class FileProcessStore(ProcessStore):
             data_dir, self._access, self._outputs, fdatasync, options.compact_size
         )
         if not examining:
+            lost_end.make_up_for(
+                data_dir, self._access, self._outputs, self._leading, notices.append
+            )
             self._compactor.sweep()
 
     @property
@@ -131,15 +137,12 @@ class FileProcessStore(ProcessStore):
 
     def list(self, query: ProcessFilter) -> Page:
         with self._access.reading() as replica:
-            texts, index = replica.texts, replica.state.index
-            found = listing.select(index, query, partial(texts.whole, remember=False))
-            return Page(
-                processes=tuple(texts.whole(index[key.id]) for key in found.keys),
-                total=found.total,
-                limit=query.limit,
-                offset=query.offset,
-                next_cursor=found.next_cursor,
-            )
+            found = listing.select(replica.state.index, query, self._epoch)
+            if isinstance(found, Listing):
+                return _page(found, query, replica.texts)
+            texts = replica.texts.apart()
+        # As it was at that moment: others go on, while each text is looked at.
+        return _page(listing.search(found, texts.whole, Pace().pause), query, texts)
 
     def update(self, process_id: str, mutate: Mutation) -> Process:
         with self._changing() as replica:
@@ -149,9 +152,12 @@ class FileProcessStore(ProcessStore):
             if after.id != process_id:
                 raise ValueError(f"a mutation of {process_id!r} made it {after.id!r}")
             fields = operations.difference(before, after)
+            ends = after.terminal and not before.terminal
             if fields:
-                replica.commit(operations.update_of(process_id, fields, now_ms()))
-        if after.terminal and not before.terminal:
+                # No output can follow, here or in another worker: all of them write under the lock.
+                output = self._outputs.length(entry) if ends else None
+                replica.commit(operations.update_of(process_id, fields, now_ms(), output))
+        if ends:
             self._keep_all_output(entry)
         return after
 
@@ -225,7 +231,7 @@ class FileProcessStore(ProcessStore):
         return OutputBatch(
             chunks=tuple(chunks),
             start=0,
-            end=tail.length,
+            end=max(tail.length, entry.output or 0),
             sealed=entry.process.terminal,
             incarnation=entry.incarnation,
         )
@@ -306,6 +312,16 @@ class FileProcessStore(ProcessStore):
     def _incarnation(self, process_id: str) -> int:
         with self._access.reading() as replica:
             return _known(replica, process_id).incarnation
+
+
+def _page(found: Listing, query: ProcessFilter, texts: Texts) -> Page:
+    return Page(
+        processes=tuple(map(texts.whole, found.entries)),
+        total=found.total,
+        limit=query.limit,
+        offset=query.offset,
+        next_cursor=found.next_cursor,
+    )
 
 
 def _known(replica: Replica, process_id: str) -> Entry:

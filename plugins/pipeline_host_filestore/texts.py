@@ -52,14 +52,18 @@ class Texts:
 
     Args:
         limit: how much may be remembered, in bytes of the records that hold the fields.
-        file: the journal that the places of all entries refer to.
+        files: the journals that the places of entries refer to, by generation.
     """
 
-    def __init__(self, limit: int, file: OpenFile) -> None:
+    def __init__(self, limit: int, files: Mapping[int, OpenFile]) -> None:
         self._limit = limit
         self._known: OrderedDict[int, tuple[Process, int]] = OrderedDict()
         self._size = 0
-        self.file = file
+        self.files = files
+
+    def apart(self) -> Texts:
+        """Another that shares nothing with this one, for use where nothing is locked."""
+        return Texts(0, self.files)
 
     def whole(self, entry: Entry, *, remember: bool = True) -> Process:
         """The process with all its fields.
@@ -88,13 +92,14 @@ class Texts:
         return replace(entry.process, **fields)
 
     def _fields_at(self, place: Place) -> Mapping[str, Any]:
+        file = self.files[place.generation]
         try:
-            data = read_at(self.file, place.start, place.end)
+            data = read_at(file, place.start, place.end)
         except OSError as error:
-            raise unavailable("read", self.file.path, error) from error
+            raise unavailable("read", file.path, error) from error
         records = codec.scan(data, place.start).records
         if not records or records[0].number != place.number:
-            raise StoreCorrupt(f"{self.file.path}: the record at byte {place.start} is damaged")
+            raise StoreCorrupt(f"{file.path}: the record at byte {place.start} is damaged")
         return held_fields(operations.decode(records[0].payload))
 
     def _remember(self, version: int, process: Process, size: int) -> None:

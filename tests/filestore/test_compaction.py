@@ -20,10 +20,11 @@ from pipeline_host.testing.store_base import (
     text_of,
 )
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_filestore import compaction
+from pipeline_host_filestore import compaction, pacing
 from pipeline_host_filestore.compaction import Compactor
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_filestore.settling import Settler
 from pipeline_host_filestore.store import FileProcessStore
 
 Opener = Callable[..., FileProcessStore]
@@ -101,6 +102,21 @@ def test_fingerprints_and_incarnations_are_kept(open_store: Opener) -> None:
         assert text_of(opened, "p") == "before"
 
 
+def test_a_backup_by_hard_links_keeps_nobody_at_the_old_file(
+    open_store: Opener, data_dir: Path, tmp_path: Path
+) -> None:
+    store, reader = open_store(NEVER), open_store(NEVER)
+    store.add(new_process("before"))
+    (tmp_path / "backup.jsonl").hardlink_to(data_dir / "journal.jsonl")
+    compact(store)
+    store.add(new_process("after"))
+    reader.add(new_process("of the other"))
+    expected = {"before", "after", "of the other"}
+    for opened in (store, reader, open_store(NEVER)):
+        assert {process.id for process in opened.list(ProcessFilter()).processes} == expected
+        assert generation(opened) == 2
+
+
 def test_changes_go_on_and_the_newest_are_still_told(
     open_store: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +131,17 @@ def test_changes_go_on_and_the_newest_are_still_told(
     assert [change.seq for change in changes_since(reader, every[-1].seq)] == [every[-1].seq + 1]
     assert changes_since(later, every[-11].seq)[:10] == every[-10:]
     assert later.changes(every[-12].seq).resync
+
+
+def test_as_many_changes_are_kept_as_are_promised(open_store: Opener) -> None:
+    """Ten thousand, also after a compaction and a restart; docs/protocol.md says so."""
+    store = open_store(NEVER)
+    store.add(new_process())
+    for number in range(10_100):
+        store.update("p", set_fields(exit_code=number))
+    compact(store)
+    later = open_store(NEVER)
+    assert len(changes_since(later, newest(store) - 10_000)) == 10_000
 
 
 def test_it_happens_by_itself_when_most_is_garbage(open_store: Opener, data_dir: Path) -> None:
@@ -149,9 +176,8 @@ def test_two_that_compact_at_once_do_it_once(open_store: Opener, data_dir: Path)
 def test_one_that_was_killed_halfway_leaves_nothing_behind(
     open_store: Opener, data_dir: Path
 ) -> None:
-    (data_dir).mkdir()
-    (data_dir / "journal.jsonl.tmp").write_bytes(b"half of a journal" * 1000)
     store = open_store(NEVER)
+    (data_dir / "journal.jsonl.tmp").write_bytes(b"half of a journal" * 1000)
     fill(store)
     before = everything(store)
     compact(store)
@@ -216,6 +242,99 @@ def test_what_could_not_be_read_is_kept_aside(open_store: Opener, data_dir: Path
     assert b'"id":"Damaged"' in saved.read_bytes()
     assert len(list((data_dir / "output").glob("*/*"))) == 1
     assert [process.id for process in store.list(ProcessFilter()).processes] == ["a", "b"]
+
+
+@pytest.fixture
+def slow_reader(open_store: Opener, monkeypatch: pytest.MonkeyPatch) -> FileProcessStore:
+    """A store that goes over to a new file as slowly as can be: by hand, one thing at a time."""
+    monkeypatch.setattr(Settler, "start", lambda self: None)
+    monkeypatch.setattr(pacing, "SLICE", 0.0)
+    return open_store(NEVER)
+
+
+def test_all_is_answered_while_a_reader_goes_over(
+    open_store: Opener, slow_reader: FileProcessStore
+) -> None:
+    """Long texts lie partly in the old file then; and others go on writing."""
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    compact(store)
+    slices = 0
+    while slices == 0 or slow_reader._access._settle():
+        process_id = f"p{slices % 20}"
+        if slices % 3 == 0:
+            store.add(new_process(f"n{slices}", full_prompt="new " * 1000))
+        elif process_id in {process.id for process in store.list(ProcessFilter()).processes}:
+            store.update(process_id, set_fields(result="late " * 1000 * (slices % 2)))
+        if slices == 9:
+            store.remove("p9")
+        assert everything(slow_reader) == everything(store)
+        slices += 1
+    assert slices > 16
+    assert generation(slow_reader) == 2
+    assert everything(open_store(NEVER)) == everything(slow_reader) == everything(store)
+    with slow_reader._access.reading() as replica, store._access.reading() as other:
+        assert not replica.relocating
+        assert list(replica.texts.files) == [2]
+        assert replica.state.index.bytes == sum(
+            entry.size for entry in replica.state.index.entries()
+        )
+        assert replica.journal.kept_end > other.journal.position // 4
+
+
+@pytest.mark.parametrize("slices", [0, 1, 5, 12])
+def test_a_reader_that_goes_over_may_meet_the_next_generation(
+    open_store: Opener, slow_reader: FileProcessStore, slices: int
+) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    for turn in range(3):
+        compact(store)
+        store.update("p1", set_fields(result=f"{turn} " * 2000))
+        assert everything(slow_reader) == everything(store)
+        for _ in range(slices):
+            slow_reader._access._settle()
+    while slow_reader._access._settle():
+        pass
+    assert everything(slow_reader) == everything(store)
+    compact(slow_reader)
+    assert everything(open_store(NEVER)) == everything(store)
+
+
+def test_one_that_goes_over_can_compact(open_store: Opener, slow_reader: FileProcessStore) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    compact(store)
+    assert everything(slow_reader) == everything(store)
+    slow_reader._access._settle()
+    compact(slow_reader)
+    assert everything(slow_reader) == everything(store) == everything(open_store(NEVER))
+    assert generation(store) == 3
+
+
+def test_damage_in_the_next_generation_is_met_by_reading_it_all(
+    open_store: Opener, slow_reader: FileProcessStore, data_dir: Path
+) -> None:
+    store = open_store(NEVER)
+    fill(store)
+    assert everything(slow_reader) == everything(store)
+    compact(store)
+    slow_reader.stats()
+    path = data_dir / "journal.jsonl"
+    data = path.read_bytes()
+    at = data.rindex(b'"id":"p1"')
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b'"iD')
+    while slow_reader._access._settle():
+        pass
+    with pytest.raises(NotFound):
+        slow_reader.get("p1")
+    assert len(slow_reader.damage) == 1
+    assert slow_reader.get("p19").full_prompt == store.get("p19").full_prompt
 
 
 def test_a_reader_that_missed_a_generation_reads_anew(open_store: Opener) -> None:

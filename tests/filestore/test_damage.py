@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from pipeline_host.errors import NotFound, StoreCorrupt
 from pipeline_host.models import ProcessFilter
-from pipeline_host.testing.store_base import changes_since, chunks, new_process, newest, set_fields
+from pipeline_host.testing.store_base import (
+    changes_since,
+    chunks,
+    new_process,
+    newest,
+    set_fields,
+    text_of,
+)
 from pipeline_host_filestore import codec
 from pipeline_host_filestore.codec import Damage
 from pipeline_host_filestore.options import FileStoreOptions
@@ -55,6 +62,8 @@ def test_a_torn_end_is_left_until_somebody_writes(
     with caplog.at_level(logging.WARNING):
         store.add(new_process("d"))
     assert f"{path}: cut off an incomplete record at byte {start}" in caplog.text
+    aside = data_dir / "damaged" / f"cut-1-{start}"
+    assert aside.read_bytes() == written[start : len(written) - cut]
     assert path.read_bytes()[:start] == written[:start]
     assert ids(open_store()) == ["a", "b", "d"]
     assert [change.seq for change in changes_since(store, 0)] == [1, 2, 3]
@@ -114,7 +123,9 @@ def test_no_output_is_swept_up_while_something_is_damaged(
     store.close()
     path = data_dir / "journal.jsonl"
     path.write_bytes(path.read_bytes().replace(b"preview of", b"preview?of"))
-    open_store()
+    store = open_store()
+    store.add(new_process("lost"))
+    assert text_of(store, "lost") == ""
     assert len(list((data_dir / "output").glob("*/*"))) == 1
 
 

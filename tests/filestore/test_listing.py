@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_host.errors import InvalidInput
 from pipeline_host.models import STATUSES, Process, ProcessFilter
-from pipeline_host.testing.store_base import moment, new_process
-from pipeline_host_filestore import listing, pruning
-from pipeline_host_filestore.index import Entry, Index, key_of
+from pipeline_host.testing.store_base import moment, new_process, set_fields
+from pipeline_host.testing.waiting import wait_until
+from pipeline_host_filestore import cursor, listing, pruning
+from pipeline_host_filestore.index import Entry, Index, Key, key_of
 from pipeline_host_filestore.listing import Listing
+from pipeline_host_filestore.pacing import Pace
+from pipeline_host_filestore.store import FileProcessStore
 
 WORKSPACES = st.sampled_from([None, "w1", "w2"])
 TYPES = st.sampled_from(["clarification", "code-review"])
@@ -70,8 +76,12 @@ def built(steps: list[Process | str], *, at_once: bool) -> Index:
     return index
 
 
-def whole(entry: Entry) -> Process:
-    return entry.process
+def select(index: Index, query: ProcessFilter) -> Listing:
+    """A page, as a store finds it."""
+    found = listing.select(index, query, "e")
+    if isinstance(found, Listing):
+        return found
+    return listing.search(found, lambda entry: entry.process, lambda: None)
 
 
 def plain(index: Index, query: ProcessFilter) -> list[str]:
@@ -94,7 +104,7 @@ def plain(index: Index, query: ProcessFilter) -> list[str]:
 
 
 def ids(found: Listing) -> list[str]:
-    return [key.id for key in found.keys]
+    return [entry.process.id for entry in found.entries]
 
 
 @settings(max_examples=150)
@@ -104,7 +114,7 @@ def test_a_page_is_a_cut_of_all_that_match(
 ) -> None:
     index = built(steps, at_once=at_once)
     expected = plain(index, query)
-    found = listing.select(index, query, whole)
+    found = select(index, query)
     assert ids(found) == expected[query.offset : query.offset + query.limit]
     assert found.total == len(expected)
     assert (found.next_cursor is not None) == (query.offset + query.limit < len(expected))
@@ -119,10 +129,10 @@ def test_cursors_lead_through_all_that_match(
     fields: dict[str, Any] = {name: getattr(query, name) for name in query.__struct_fields__}
     fields["offset"] = 0
     found: list[str] = []
-    page = listing.select(index, ProcessFilter(**fields), whole)
+    page = select(index, ProcessFilter(**fields))
     found += ids(page)
     while page.next_cursor:
-        page = listing.select(index, ProcessFilter(**fields | {"cursor": page.next_cursor}), whole)
+        page = select(index, ProcessFilter(**fields | {"cursor": page.next_cursor}))
         found += ids(page)
     assert found == plain(index, query)
 
@@ -148,24 +158,85 @@ def test_what_facets_cover_is_not_gone_through(size: int) -> None:
         for number in range(1, size + 1):
             status = STATUSES[number % 5]
             index.put(entry_of(new_process(f"p{number}", workspace="w", status=status), number))
-    looked_at: list[str] = []
-
-    def look(entry: Entry) -> Process:
-        looked_at.append(entry.process.id)
-        return entry.process
-
     for query in (
         ProcessFilter(limit=2),
         ProcessFilter(limit=2, workspace="w", statuses=("queued", "failed")),
         ProcessFilter(limit=2, statuses=("running",), since=moment(0), order="desc"),
     ):
-        found = listing.select(index, query, look)
-        assert len(found.keys) == 2
-    assert looked_at == []
+        found = listing.select(index, query, "e")
+        assert isinstance(found, Listing)
+        assert len(found.entries) == 2
+
+
+def test_a_search_keeps_nobody_waiting_and_tells_of_one_moment(
+    store: FileProcessStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it goes through the texts, others read, write, and even compact the journal."""
+    for number in range(6):
+        store.add(new_process(f"p{number}", full_prompt="needle " * 1000))
+    before = {process.id: process for process in store.list(ProcessFilter()).processes}
+    paused = 0
+
+    class Meddling(Pace):
+        def pause(self) -> None:
+            nonlocal paused
+            paused += 1
+            store.update("p5", set_fields(result=f"result {paused} " * 500))
+            if paused == 2:
+                store.remove("p3")
+                store.add(new_process("p7", full_prompt="needle"))
+            if paused == 3:
+                assert store._compactor.compact(force=True)
+                wait_until(lambda: store.get("p5") and not relocating(store))
+
+    monkeypatch.setattr("pipeline_host_filestore.store.Pace", Meddling)
+    page = store.list(ProcessFilter(q="NEEDLE"))
+    assert paused == 6
+    assert {process.id: process for process in page.processes} == before
+    monkeypatch.undo()
+    assert [process.id for process in store.list(ProcessFilter(q="needle")).processes] == [
+        "p0",
+        "p1",
+        "p2",
+        "p4",
+        "p5",
+        "p7",
+    ]
+
+
+def relocating(store: FileProcessStore) -> bool:
+    with store._access.reading() as replica:
+        return replica.relocating
+
+
+def test_a_cursor_leads_back_to_its_key() -> None:
+    key = Key(moment(3), 7, "")
+    assert cursor.decode(cursor.encode(key, "epoch1"), "epoch1") == key
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("e", 'a"', -1),
+        ("e", moment(0), -1),
+        ("e", moment(0), 2**63),
+        ("e", moment(0), 1.5),
+        ("e", "2026-11-22T07:00:00Z", 1),
+        ("e", "", 1),
+        ("other", moment(0), 1),
+        (moment(0), 1),
+        ["e", moment(0), 1, 1],
+        {},
+    ],
+)
+def test_a_cursor_with_anything_but_a_place_in_these_data_is_refused(values: object) -> None:
+    given = base64.urlsafe_b64encode(json.dumps(values).encode()).rstrip(b"=").decode()
+    with pytest.raises(InvalidInput, match="cursor"):
+        cursor.decode(given, "e")
 
 
 def test_a_status_named_twice_counts_once() -> None:
     index = built([new_process("p", status="failed")], at_once=False)
     query = ProcessFilter(statuses=("failed", "failed"))
-    assert listing.select(index, query, whole).total == 1
+    assert select(index, query).total == 1
     assert pruning.to_clear(index, ["failed", "failed"], None) == ["p"]

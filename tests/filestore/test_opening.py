@@ -10,7 +10,7 @@ import pytest
 
 from pipeline_host.errors import StartupError, StoreCorrupt, StoreUnavailable
 from pipeline_host.testing.store_base import chunks, new_process, race
-from pipeline_host_filestore import codec, opening
+from pipeline_host_filestore import codec, files, journal, opening
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
@@ -40,26 +40,67 @@ def test_many_processes_that_start_at_once_make_one_journal(
     assert len(epochs) == 1
 
 
-def test_an_empty_journal_is_begun(data_dir: Path, open_store: Opener) -> None:
-    """As a crash may leave it, of a file system that orders names before data."""
-    data_dir.mkdir()
-    (data_dir / "journal.jsonl").touch()
+@pytest.mark.parametrize("with_output", [False, True])
+def test_an_empty_journal_is_refused(data_dir: Path, open_store: Opener, with_output: bool) -> None:
+    """It never is when it is made, so something emptied it."""
     store = open_store()
     store.add(new_process())
-    assert open_store().get("p").id == "p"
+    if with_output:
+        store.append_output("p", chunks("x"))
+    store.close()
+    path = data_dir / "journal.jsonl"
+    path.write_bytes(b"")
+    with pytest.raises(StartupError, match=r"journal\.jsonl: the header at byte 0 is missing"):
+        open_store()
+    assert path.read_bytes() == b""
 
 
-@pytest.mark.parametrize("left", ["missing", "empty"])
-def test_a_lost_journal_is_not_begun_anew(data_dir: Path, open_store: Opener, left: str) -> None:
+def test_one_that_is_killed_while_it_makes_a_journal_leaves_none_or_a_whole_one(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, open_store: Opener
+) -> None:
+    """Whatever is done last, a journal that is there has its header."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    path = data_dir / "journal.jsonl"
+    for module, name in ((files.os, "write"), (files.os, "fsync"), (journal, "sync_folder")):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, killed)
+            with pytest.raises(Killed):
+                open_store()
+        assert not path.exists() or codec.scan(path.read_bytes()).records
     store = open_store()
+    assert store.stats().total_processes == 0
+
+
+def leave_output(store: FileProcessStore) -> None:
     store.add(new_process())
     store.append_output("p", chunks("x"))
+
+
+def leave_cursor(store: FileProcessStore) -> None:
+    store.save_cursor("webhook.x", 7)
+
+
+def leave_half_a_compaction(store: FileProcessStore) -> None:
+    (store._data_dir / "journal.jsonl.tmp").touch()
+
+
+@pytest.mark.parametrize("leave", [leave_output, leave_cursor, leave_half_a_compaction])
+def test_a_lost_journal_is_not_begun_anew(
+    data_dir: Path, open_store: Opener, leave: Callable[[FileProcessStore], None]
+) -> None:
+    store = open_store()
+    leave(store)
     store.close()
     (data_dir / "journal.jsonl").unlink()
-    if left == "empty":
-        (data_dir / "journal.jsonl").touch()
-    with pytest.raises(StartupError, match=r"journal\.jsonl is missing or empty"):
+    with pytest.raises(StartupError, match=r"journal\.jsonl is missing, but .* was written by"):
         open_store()
+    assert not (data_dir / "journal.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_host.errors import NotFound
+from pipeline_host.errors import NotFound, TerminalState
 from pipeline_host.models import Chunk, OutputBatch
-from pipeline_host.testing.store_base import chunks, chunks_of, new_process, set_fields, text_of
+from pipeline_host.testing.store_base import (
+    chunks,
+    chunks_of,
+    new_process,
+    race,
+    set_fields,
+    text_of,
+)
+from pipeline_host.testing.waiting import wait_until
 from pipeline_host_filestore import codec, seeking
 from pipeline_host_filestore.files import OpenFile
 from pipeline_host_filestore.options import FileStoreOptions
@@ -171,6 +179,91 @@ def test_a_sealed_read_has_all_output(running: FileProcessStore, open_store: Ope
     assert (batch.sealed, batch.end) == (True, 4)
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("left", [0, 1, 2, None])
+def test_an_end_that_was_lost_is_missed(
+    running: FileProcessStore, data_dir: Path, open_store: Opener, left: int | None, compacted: bool
+) -> None:
+    """The file has lost its last chunks, or is gone; the process says how much there was."""
+    places = []
+    for content in ("one ", "twö ", "three"):
+        places.append(output_file(data_dir).stat().st_size if places else 0)
+        running.append_output("p", chunks(content))
+    running.update("p", set_fields(status="completed"))
+    if compacted:
+        running._compactor.compact(force=True)
+    running.close()
+    path = output_file(data_dir)
+    if left is None:
+        path.unlink()
+    else:
+        os.truncate(path, places[left] + 5 * (left == 2))
+    store = open_store()
+    batch = store.read_output("p")
+    assert (batch.end, batch.sealed) == (14, True)
+    assert "".join(chunk.content for chunk in batch.chunks) == ["", "one ", "one twö "][left or 0]
+    kept = batch.chunks[-1].end if batch.chunks else 0
+    assert store.read_output("p", kept).chunks == ()
+    (problem,) = store.examine()
+    what = f"the last {14 - kept} are" if kept else "all of it is"
+    assert problem == (
+        f"{path}: the output of process p was 14 bytes long when it ended; {what} missing"
+    )
+
+
+def test_of_an_end_that_an_older_journal_does_not_tell_nothing_is_missed(
+    running: FileProcessStore, data_dir: Path, open_store: Opener
+) -> None:
+    running.append_output("p", chunks("text"))
+    running.update("p", set_fields(status="completed"))
+    running.close()
+    path = data_dir / "journal.jsonl"
+    *before, last = codec.scan(path.read_bytes()).records
+    assert last.payload.endswith(b',"output":4}')
+    older = codec.encode(last.number, last.payload.replace(b',"output":4}', b"}"))
+    path.write_bytes(path.read_bytes()[: before[-1].end] + older)
+    store = open_store()
+    assert store.read_output("p").end == 4
+    assert store.examine() == ()
+
+
+def test_output_that_races_the_end_is_in_its_length(
+    running: FileProcessStore, open_store: Opener
+) -> None:
+    """What another worker was told is kept, until it is refused, is what there was at the end."""
+    other = open_store()
+    told = 0
+
+    def write() -> None:
+        nonlocal told
+        with suppress(TerminalState):
+            for _ in range(2000):
+                told = other.append_output("p", chunks("x"))
+
+    def end() -> None:
+        wait_until(lambda: told > 20)
+        running.update("p", set_fields(status="completed"))
+
+    race(write, end)
+    with running._access.reading() as replica:
+        at_the_end = replica.state.index["p"].output
+    assert at_the_end == told == running.read_output("p").end
+
+
+def test_a_process_whose_output_cannot_be_read_can_end(
+    running: FileProcessStore, data_dir: Path, open_store: Opener
+) -> None:
+    running.append_output("p", chunks("text"))
+    path = output_file(data_dir)
+    running.close()
+    path.unlink()
+    path.mkdir()
+    store = open_store(FileStoreOptions(durability="os"))
+    assert store.update("p", set_fields(status="failed")).status == "failed"
+    path.rmdir()
+    assert store.read_output("p").end == 0
+
+
 def test_a_read_that_meets_a_remove_never_tells_of_an_empty_end(
     running: FileProcessStore, open_store: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,12 +311,13 @@ def test_files_left_by_a_killed_worker_are_swept_up(
     running.remove("p")
     running.add(new_process())
     running.append_output("p", chunks("kept"))
-    newer = left.with_name(left.name.replace("-1.", "-99."))
-    newer.write_bytes(b"of a process that this worker hasn't heard of")
     store = open_store()
     assert not left.exists()
-    assert newer.exists()
     assert text_of(store, "p") == "kept"
+    newer = left.with_name(left.name.replace("-1.", "-99."))
+    newer.write_bytes(b"of a process that this worker hasn't heard of")
+    store._compactor.sweep()
+    assert newer.exists()
 
 
 def test_no_more_files_are_open_than_allowed(open_store: Opener) -> None:

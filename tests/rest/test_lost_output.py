@@ -87,5 +87,33 @@ def test_damage_in_the_middle_of_an_output_does_not_move_what_follows(tmp_path: 
         assert api.get(output, Range="bytes=26-").body == b"after it"
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_an_output_that_lost_its_end_does_not_look_whole(tmp_path: Path, gone: bool) -> None:
+    texts = ["before it ", "the lost one"]
+    with LiveServer(tmp_path / "data") as server:
+        api = Api(server.port)
+        process = api.create()["id"]
+        output = item(process, "/output")
+        for text in texts:
+            api.post(output, {"content": text})
+        api.patch(item(process), {"status": "completed"})
+        server.stop()
+        (file,) = [path for path in files(tmp_path) if b"the lost one" in path.read_bytes()]
+        if gone:
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes().splitlines(keepends=True)[0])
+        server.start()
+        kept = b"" if gone else b"before it "
+        answer = api.get(output)
+        missing = 22 - len(kept)
+        filler = "\ufffd".encode() * (missing // 3) + b"?" * (missing % 3)
+        assert (answer.status, answer.body) == (200, kept + filler)
+        assert api.get(output, Range="bytes=20-").headers["content-range"] == "bytes 20-21/22"
+        stream = api.get(item(process, "/stream")).body.decode()
+        assert f'event: gap\ndata: {{"missingBytes":{missing}}}\n' in stream
+        assert stream.index("event: gap") < stream.index("event: status")
+
+
 def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "output" in str(path)]

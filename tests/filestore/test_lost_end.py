@@ -1,0 +1,124 @@
+"""A journal that lost its end, or an older copy of it: no number is given a second time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline_host.models import ProcessFilter
+from pipeline_host.testing.store_base import (
+    changes_since,
+    chunks,
+    new_process,
+    newest,
+    race,
+    set_fields,
+    text_of,
+)
+from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_filestore.store import FileProcessStore
+
+Opener = Callable[..., FileProcessStore]
+
+
+@pytest.fixture
+def incarnation(data_dir: Path, open_store: Opener) -> int:
+    """That of ``b``, whose record the journal lost; ``a`` is still in it."""
+    store = open_store()
+    store.add(new_process("a"))
+    store.append_output("a", chunks("of a"))
+    older = (data_dir / "journal.jsonl").read_bytes()
+    store.add(new_process("b"))
+    store.append_output("b", chunks("old output of b"))
+    lost = store.read_output("b").incarnation
+    store.update("b", set_fields(status="completed"))
+    store.close()
+    (data_dir / "journal.jsonl").write_bytes(older)
+    return lost
+
+
+def ids(store: FileProcessStore) -> list[str]:
+    return [process.id for process in store.list(ProcessFilter()).processes]
+
+
+def test_a_new_process_does_not_get_the_output_of_one_that_was_lost(
+    incarnation: int, data_dir: Path, open_store: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        store = open_store()
+        assert ids(store) == ["a"]
+    assert f"there was a change {incarnation}: its end is lost" in caplog.text
+    store.add(new_process("b", prompt_preview="another one"))
+    assert text_of(store, "b") == ""
+    assert store.read_output("b").incarnation > incarnation
+    assert text_of(store, "a") == "of a"
+    (aside,) = (data_dir / "damaged").iterdir()
+    assert b"old output of b" in aside.read_bytes()
+    (problem,) = store.examine()
+    assert problem.startswith(f"{aside}: the output of a process that the journal lost")
+
+
+def test_readers_of_what_was_lost_are_told_to_start_anew(
+    incarnation: int, open_store: Opener
+) -> None:
+    reader_saw = incarnation + 1
+    store = open_store()
+    for number in range(5):
+        assert store.changes(reader_saw).resync
+        store.add(new_process(f"n{number}"))
+    after = newest(store) - 5
+    assert [change.seq for change in changes_since(store, after)] == list(
+        range(after + 1, after + 6)
+    )
+
+
+def test_it_is_done_once(incarnation: int, open_store: Opener, data_dir: Path) -> None:
+    stores = [one for one in race(*[open_store] * 4) if isinstance(one, FileProcessStore)]
+    assert len(stores) == 4
+    stores[0].add(new_process("c"))
+    expected = newest(stores[0])
+    for store in (*stores, open_store()):
+        assert newest(store) == expected
+        assert ids(store) == ["a", "c"]
+    assert len(list((data_dir / "damaged").iterdir())) == 1
+
+
+def test_a_kill_halfway_is_made_up_for(
+    incarnation: int, open_store: Opener, data_dir: Path
+) -> None:
+    """The output was put aside already, but no number was left out as yet."""
+    (path,) = (data_dir / "output").glob(f"*/*-{incarnation}.jsonl")
+    (data_dir / "damaged").mkdir()
+    path.rename(data_dir / "damaged" / path.name)
+    store = open_store()
+    store.add(new_process("c"))
+    assert store.read_output("c").incarnation > incarnation
+
+
+def test_a_cursor_of_a_sink_tells_of_it_too(data_dir: Path, open_store: Opener) -> None:
+    """It would pass over as many changes as were lost."""
+    store = open_store()
+    older = (data_dir / "journal.jsonl").read_bytes()
+    for name in "abc":
+        store.add(new_process(name))
+    store.save_cursor("webhook.x", newest(store))
+    store.close()
+    (data_dir / "journal.jsonl").write_bytes(older)
+    store = open_store()
+    store.add(new_process("d"))
+    cursor = store.load_cursor("webhook.x")
+    assert cursor == 3
+    assert store.changes(cursor).resync
+
+
+def test_it_outlives_a_compaction(incarnation: int, open_store: Opener) -> None:
+    store = open_store(FileStoreOptions(compact_size=10**12))
+    store.add(new_process("c"))
+    expected = newest(store)
+    assert store._compactor.compact(force=True)
+    for opened in (store, open_store()):
+        assert newest(opened) == expected
+        assert opened.changes(incarnation).resync
