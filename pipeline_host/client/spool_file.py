@@ -70,7 +70,7 @@ class SpoolFile:
         """
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            taken = _lock(descriptor) and cls._read(path, descriptor, server)
+            taken = _lock(descriptor, path) and cls._read(path, descriptor, server)
         except BaseException:
             os.close(descriptor)
             raise
@@ -263,7 +263,7 @@ def _locked_new(folder: Path) -> tuple[int, str]:
     while True:
         made = f"{time.time_ns():020}-"
         descriptor, name = tempfile.mkstemp(prefix=made, suffix=_NEW, dir=folder)
-        if _lock(descriptor):
+        if _lock(descriptor, Path(name)):
             return descriptor, name
         os.close(descriptor)  # somebody took it for one that was left behind
 
@@ -274,19 +274,22 @@ def sweep(folder: Path) -> None:
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if _lock(descriptor):
+                if _lock(descriptor, path):
                     path.unlink()
             finally:
                 os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
-    """Take the lock; False where somebody has it, or deleted the file meanwhile."""
+def _lock(descriptor: int, path: Path) -> bool:
+    """Take the lock; False where somebody has it, or the file isn't at ``path`` any more.
+
+    A file that was deleted or replaced meanwhile may still have another name, such as a backup's.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except (BlockingIOError, FileNotFoundError):
         return False
-    return os.fstat(descriptor).st_nlink > 0
 
 
 def _content(descriptor: int) -> bytes:

@@ -68,10 +68,13 @@ def test_what_comes_before_something_that_is_none_of_our_records_is_kept(record:
     assert replay(iter(records), 0) == ({7: Kept([item])}, 10)
 
 
+@pytest.mark.parametrize("backup", [False, True])
 def test_a_file_that_was_deleted_before_it_was_locked_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backup: bool
 ) -> None:
-    file = SpoolFile.create(tmp_path, SERVER)
+    file = SpoolFile.create(tmp_path / "spool", SERVER)
+    if backup:
+        (tmp_path / "backup").hardlink_to(file.path)
     lock = fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
@@ -80,7 +83,7 @@ def test_a_file_that_was_deleted_before_it_was_locked_is_left_alone(
 
     monkeypatch.setattr(fcntl, "flock", late)
     assert SpoolFile.take_over(file.path, SERVER) is None
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
 @settings(law, max_examples=40, stateful_step_count=25)
