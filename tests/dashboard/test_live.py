@@ -127,6 +127,44 @@ def test_a_search_finds_what_is_created_later(listed: Page, api: Api) -> None:
     expect(row(listed, other)).to_have_count(0)
 
 
+def open_picker(page: Page, name: str) -> Locator:
+    """Opens the list of workspaces; returns one of them."""
+    option = page.get_by_role("option", name=name)
+    page.get_by_role("button", name="Workspace: All workspaces").click()
+    expect(option).to_be_visible()
+    return option
+
+
+def test_an_open_picker_keeps_what_the_keyboard_is_at(listed: Page, api: Api) -> None:
+    mine, other = unique(), unique()
+    api.workspace(mine, name="Zebra")
+    option = open_picker(listed, "Zebra")
+    listed.keyboard.press("z")
+    expect(option).to_have_class(re.compile("active"))
+    api.workspace(other, name="Ape")
+    api.create(unique(), workspaceId=other)
+    expect(listed.get_by_role("option", name="Ape").locator(".picker-count")).to_have_text("1")
+    expect(option).to_have_class(re.compile("active"))
+    listed.keyboard.press("Enter")
+    expect(listed).to_have_url(re.compile(rf"\?workspace={mine}$"))
+
+
+def test_a_click_in_an_open_picker_counts_whatever_comes_meanwhile(listed: Page, api: Api) -> None:
+    mine = unique()
+    api.workspace(mine, name="Yak")
+    for _ in range(3):
+        api.create(unique(), workspaceId=mine)
+    option = open_picker(listed, "Yak")
+    number = option.locator(".picker-count")
+    expect(number).to_have_text("3")
+    option.hover()
+    listed.mouse.down()
+    api.create(unique(), workspaceId=mine)
+    expect(number).to_have_text("4")
+    listed.mouse.up()
+    expect(listed).to_have_url(re.compile(rf"\?workspace={mine}$"))
+
+
 def test_a_page_needs_one_connection_and_no_more(
     browser_sockets: tuple[Page, list[str]], api: Api
 ) -> None:
