@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago
+from .conftest import Api, ago, recorded_toasts
 
 FILTERED = re.compile(r"\?")
 TYPE = """(field, text) => {
@@ -351,9 +351,10 @@ def test_what_was_completed_can_be_cleared_after_a_question(
     group(page, "completed").get_by_role("button", name="Clear completed").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("1 completed process of red and their output are deleted")
+    wait_for_toast = recorded_toasts(page)
     dialog.get_by_role("button", name="Delete them").click()
+    wait_for_toast("1 process was deleted")
     expect(row(page, "done-0")).to_have_count(0)
-    expect(page.get_by_text("1 process was deleted")).to_be_visible()
     expect(row(page, "bad")).to_be_visible()
     assert api.get("done-1")["status"] == "completed"
     api.close()
@@ -368,8 +369,9 @@ def test_an_empty_server_says_how_to_begin(
     line = f"pipeline-host run --server {empty.url} -- make test"
     expect(page.get_by_text(line)).to_be_visible()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=empty.url)
+    wait_for_toast = recorded_toasts(page)
     page.get_by_role("button", name="Copy this command").first.click()
-    expect(page.get_by_text("Command copied")).to_be_visible()
+    wait_for_toast("Command copied")
     wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == line)
     api = Api(empty.url)
     api.create("first")

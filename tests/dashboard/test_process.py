@@ -15,7 +15,7 @@ from pipeline_host.testing.pytest_plugin import StartServer
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago, later, soon
+from .conftest import Api, ago, later, recorded_toasts, soon
 
 RENDERED_SOON = 3.0
 """In seconds: a process is read before its result is, and another program formats that."""
@@ -304,9 +304,10 @@ def test_losing_the_race_for_the_end_is_said(
     opened(new_id)
     refusal = json.dumps({"error": "Process is already in terminal state: completed"})
     page.route("**/cancel", lambda route: route.fulfill(status=409, body=refusal))
+    wait_for_toast = recorded_toasts(page)
     page.keyboard.press("c")
     answer_dialog(page, "Cancel the process")
-    expect(page.locator("#toasts")).to_contain_text("already in terminal state: completed")
+    wait_for_toast("already in terminal state: completed")
 
 
 def test_deleting_asks_and_goes_back_to_the_list(
@@ -316,7 +317,9 @@ def test_deleting_asks_and_goes_back_to_the_list(
     opened(new_id)
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("It isn't stopped")
+    wait_for_toast = recorded_toasts(page)
     answer_dialog(page, "Delete")
+    wait_for_toast("Process deleted")
     expect(page).to_have_url(f"{server.url}/")
     answer = requests.get(f"{server.url}/api/processes/{new_id}", timeout=20)
     assert answer.status_code == 404
@@ -416,12 +419,13 @@ def test_result_and_link_are_copied(
     api.create(odd)
     api.patch(odd, status="completed", result="**as written**\u202e")
     page.goto(f"/process/{new_id}%2Fa%20b%25")
+    wait_for_toast = recorded_toasts(page)
     page.get_by_role("button", name="Copy result").click()
-    expect(page.locator("#toasts")).to_contain_text("Result copied")
+    wait_for_toast("Result copied")
     read = "navigator.clipboard.readText()"
     assert page.evaluate(read) == "**as written**\u202e"
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#toasts")).to_contain_text("Link copied")
+    wait_for_toast("Link copied")
     assert page.evaluate(read) == f"{server.url}/process/{new_id}%2Fa%20b%25"
 
 

@@ -17,7 +17,7 @@ from pipeline_host.testing.waiting import wait_until
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
 
-from .conftest import Api, ago, soon
+from .conftest import Api, ago, recorded_toasts, soon
 from .tracing import traced
 
 _numbers = count(1)
@@ -370,8 +370,9 @@ def test_where_nothing_ran_it_says_how_to_begin(
     timeline = opened()
     line = f"pipeline-host run --server {server.url} -- make test"
     expect(timeline.get_by_text(line)).to_be_visible()
+    wait_for_toast = recorded_toasts(page)
     timeline.get_by_role("button", name="Copy this command").click()
-    expect(page.get_by_text("Command copied")).to_be_visible()
+    wait_for_toast("Command copied")
     assert page.evaluate("navigator.clipboard.readText()") == line
     create("first")
     expect(row(page, "first")).to_be_visible()
