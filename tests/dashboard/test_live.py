@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -223,6 +225,27 @@ def test_a_restart_under_the_open_list_loses_nothing_and_doubles_nothing(
     shown = "rows => rows.map(row => row.dataset.id)"
     wait_until(lambda: page.locator(".row").evaluate_all(shown) == expected)
     assert [text for text in wrong if "WebSocket connection" not in text] == []
+    api.close()
+
+
+def test_a_server_that_is_stuck_is_taken_for_gone_over_events_too(
+    live_server: Callable[..., LiveServer], tall: Page
+) -> None:
+    server = live_server("--block", "websocket", "--heartbeat", "1")
+    api = Api(server.url)
+    state = tall.locator(".live-state")
+    with tall.expect_response("**/api/dashboard/about") as about:
+        tall.goto(server.url)
+    about.value.finished()
+    expect(state).to_have_attribute("data-state", "online")
+    os.killpg(server.pid, signal.SIGSTOP)
+    try:
+        expect(state).to_have_attribute("data-state", "offline", timeout=60_000)
+    finally:
+        os.killpg(server.pid, signal.SIGCONT)
+    created = api.create(unique())
+    expect(state).to_have_attribute("data-state", "online", timeout=60_000)
+    expect(row(tall, created)).to_be_visible()
     api.close()
 
 
