@@ -65,8 +65,8 @@ _ROWS: Final = {
 }
 _ABOUT: Final = {
     "type": "object",
-    "properties": {"build": _TEXT, "epoch": _TEXT},
-    "required": ["build", "epoch"],
+    "properties": {"build": _TEXT, "epoch": _TEXT, "heartbeat": {"type": "number"}},
+    "required": ["build", "epoch", "heartbeat"],
 }
 
 
@@ -145,18 +145,23 @@ class CountsResource:
 
 
 class AboutResource:
-    """``epoch`` names the data, ``build`` the page's files: either may change under a page."""
+    """``epoch`` names the data, ``build`` the page's files: either may change under a page.
+
+    After ``heartbeat`` seconds of silence a stream sends one.
+    """
 
     openapi: ClassVar[dict[str, Any]] = _described(
-        "Which data and which page this server has", {}, _ABOUT
+        "Which data and which page this server has, and how often it says that it lives",
+        {},
+        _ABOUT,
     )
 
     def __init__(self, host: Host, assets: Assets) -> None:
         self._store = host.store
-        self._build = assets.build
+        self._about = {"build": assets.build, "heartbeat": host.settings.heartbeat}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        _answer(resp, {"build": self._build, "epoch": self._store.epoch})
+        _answer(resp, {**self._about, "epoch": self._store.epoch})
 
 
 def _answer(resp: falcon.Response, value: object) -> None:

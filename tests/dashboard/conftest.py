@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,17 +20,68 @@ from playwright.sync_api import (
 )
 
 from pipeline_host.testing.server import LiveServer
+from pipeline_host.testing.waiting import wait_until
 
 expect.set_options(timeout=20_000)
 
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 800}
 BLANK: Final = "/api/health"
+SOON: Final = 1.0
+"""In seconds. A try counts if it shows within 0.85: Playwright looks at 0.1, 0.35 and 0.85."""
+TRIES: Final = 20
+RECORD_TOASTS: Final = """() => {
+    window.toasted = [];
+    new MutationObserver(changes => {
+        for (const {addedNodes} of changes)
+            toasted.push(...[...addedNodes].map(node => node.textContent));
+    }).observe(document.getElementById("toasts"), {childList: true});
+}"""
 
 
 def ago(seconds: float) -> str:
     """The moment so many seconds ago, as the API has it."""
-    moment = datetime.now(UTC) - timedelta(seconds=seconds)
+    return _written(datetime.now(UTC) - timedelta(seconds=seconds))
+
+
+def later(time: str, seconds: float) -> str:
+    """The moment so many seconds after another, both as the API has them."""
+    return _written(datetime.fromisoformat(time) + timedelta(seconds=seconds))
+
+
+def _written(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def soon(act: Callable[[], None], shown: Callable[[], None], within: float = SOON) -> None:
+    """Prove that something shows within a second: a machine may be busy once, but not each time."""
+    for _ in range(TRIES):
+        act()
+        begin = time.monotonic()
+        shown()
+        if time.monotonic() - begin <= within:
+            return
+    raise AssertionError(f"it never showed within {within:g} s, in {TRIES} tries")
+
+
+def recorded_toasts(page: Page) -> Callable[[str], None]:
+    """Keep what a page says in passing from now on; returns how to wait until it says something.
+
+    A notice is gone after four seconds, and a test may be slower than that.
+    """
+    page.evaluate(RECORD_TOASTS)
+
+    def wait_for(text: str) -> None:
+        def said() -> list[str]:
+            found: list[str] = page.evaluate("toasted")
+            return found
+
+        wait_until(
+            lambda: any(text in toast for toast in said()),
+            timeout=20,
+            message=lambda: f"{text!r} in {said()}",
+        )
+
+    return wait_for
 
 
 class Api:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import time
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +15,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago, renew, watched
+from .conftest import Api, ago, renew, soon, watched
 
-SOON = 1.0
-TRIES = 5
 BOTH = pytest.mark.parametrize("flags", [(), ("--block", "websocket")], ids=["WebSocket", "SSE"])
 
 
@@ -54,17 +53,6 @@ def row(page: Page, process_id: str, status: str = "") -> Locator:
 
 def unique() -> str:
     return f"p-{uuid.uuid4().hex[:12]}"
-
-
-def soon(act: Callable[[], None], shown: Callable[[], None]) -> None:
-    """Prove that something shows within a second: a machine may be busy once, but not each time."""
-    for attempt in range(1, TRIES + 1):
-        act()
-        begin = time.monotonic()
-        shown()
-        if time.monotonic() - begin <= SOON:
-            return
-        assert attempt < TRIES
 
 
 def test_a_new_process_shows_at_once(listed: Page, api: Api) -> None:
@@ -141,6 +129,44 @@ def test_a_search_finds_what_is_created_later(listed: Page, api: Api) -> None:
     expect(row(listed, other)).to_have_count(0)
 
 
+def open_picker(page: Page, name: str) -> Locator:
+    """Opens the list of workspaces; returns one of them."""
+    option = page.get_by_role("option", name=name)
+    page.get_by_role("button", name="Workspace: All workspaces").click()
+    expect(option).to_be_visible()
+    return option
+
+
+def test_an_open_picker_keeps_what_the_keyboard_is_at(listed: Page, api: Api) -> None:
+    mine, other = unique(), unique()
+    api.workspace(mine, name="Zebra")
+    option = open_picker(listed, "Zebra")
+    listed.keyboard.press("z")
+    expect(option).to_have_class(re.compile("active"))
+    api.workspace(other, name="Ape")
+    api.create(unique(), workspaceId=other)
+    expect(listed.get_by_role("option", name="Ape").locator(".picker-count")).to_have_text("1")
+    expect(option).to_have_class(re.compile("active"))
+    listed.keyboard.press("Enter")
+    expect(listed).to_have_url(re.compile(rf"\?workspace={mine}$"))
+
+
+def test_a_click_in_an_open_picker_counts_whatever_comes_meanwhile(listed: Page, api: Api) -> None:
+    mine = unique()
+    api.workspace(mine, name="Yak")
+    for _ in range(3):
+        api.create(unique(), workspaceId=mine)
+    option = open_picker(listed, "Yak")
+    number = option.locator(".picker-count")
+    expect(number).to_have_text("3")
+    option.hover()
+    listed.mouse.down()
+    api.create(unique(), workspaceId=mine)
+    expect(number).to_have_text("4")
+    listed.mouse.up()
+    expect(listed).to_have_url(re.compile(rf"\?workspace={mine}$"))
+
+
 def test_a_page_needs_one_connection_and_no_more(
     browser_sockets: tuple[Page, list[str]], api: Api
 ) -> None:
@@ -164,15 +190,22 @@ def browser_sockets(page: Page) -> tuple[Page, list[str]]:
     return page, opened
 
 
+@pytest.fixture
+def tall(chromium: Browser) -> Iterator[Page]:
+    """A page for servers that go away, in a window that is high enough to show all rows."""
+    made = chromium.new_page(viewport={"width": 600, "height": 3000}, reduced_motion="reduce")
+    yield made
+    made.close()
+
+
 @BOTH
 def test_a_restart_under_the_open_list_loses_nothing_and_doubles_nothing(
-    live_server: Callable[..., LiveServer], chromium: Browser, flags: tuple[str, ...]
+    live_server: Callable[..., LiveServer], tall: Page, flags: tuple[str, ...]
 ) -> None:
     server = live_server(*flags)
     api = Api(server.url)
     ids = [api.create(f"{number:02}", startTime=ago(60 - number)) for number in range(20)]
-    page = chromium.new_page(viewport={"width": 600, "height": 3000}, reduced_motion="reduce")
-    wrong = watched(page)
+    page, wrong = tall, watched(tall)
     page.goto(server.url)
     expect(row(page, ids[-1])).to_be_visible()
     server.stop()
@@ -192,21 +225,39 @@ def test_a_restart_under_the_open_list_loses_nothing_and_doubles_nothing(
     shown = "rows => rows.map(row => row.dataset.id)"
     wait_until(lambda: page.locator(".row").evaluate_all(shown) == expected)
     assert [text for text in wrong if "WebSocket connection" not in text] == []
-    page.close()
     api.close()
 
 
-def test_other_data_on_the_same_port_are_shown_anew(tmp_path: Path, chromium: Browser) -> None:
+def test_a_server_that_is_stuck_is_taken_for_gone_over_events_too(
+    live_server: Callable[..., LiveServer], tall: Page
+) -> None:
+    server = live_server("--block", "websocket", "--heartbeat", "1")
+    api = Api(server.url)
+    state = tall.locator(".live-state")
+    with tall.expect_response("**/api/dashboard/about") as about:
+        tall.goto(server.url)
+    about.value.finished()
+    expect(state).to_have_attribute("data-state", "online")
+    os.killpg(server.pid, signal.SIGSTOP)
+    try:
+        expect(state).to_have_attribute("data-state", "offline", timeout=60_000)
+    finally:
+        os.killpg(server.pid, signal.SIGCONT)
+    created = api.create(unique())
+    expect(state).to_have_attribute("data-state", "online", timeout=60_000)
+    expect(row(tall, created)).to_be_visible()
+    api.close()
+
+
+def test_other_data_on_the_same_port_are_shown_anew(tmp_path: Path, tall: Page) -> None:
     with LiveServer(tmp_path / "first") as first:
         api = Api(first.url)
         old = [api.create(unique()) for _ in range(3)]
-        page = chromium.new_page(reduced_motion="reduce")
-        page.goto(first.url)
-        expect(row(page, old[0])).to_be_visible()
+        tall.goto(first.url)
+        expect(row(tall, old[0])).to_be_visible()
         port = first.port
     with LiveServer(tmp_path / "second", port=port) as second:
         api = Api(second.url)
         new = [api.create(unique()) for _ in range(5)]
-        expect(row(page, new[0])).to_be_visible(timeout=40_000)
-        expect(row(page, old[0])).to_have_count(0)
-    page.close()
+        expect(row(tall, new[0])).to_be_visible(timeout=40_000)
+        expect(row(tall, old[0])).to_have_count(0)

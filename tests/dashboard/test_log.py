@@ -18,11 +18,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api
+from .conftest import Api, soon
 from .tracing import traced
 
-PROMPTLY = 3000
-"""In milliseconds: a second, and what a busy machine takes besides."""
 LOOK = """row => {
     const look = getComputedStyle(row);
     return [look.color, look.backgroundColor, look.fontWeight, look.fontStyle,
@@ -87,12 +85,25 @@ class TestOutput:
         log = opened(process)
         expect(log).to_contain_text("Waiting for output…")
         api.output(process, "first\nsec")
-        expect(rows(log)).to_have_text([re.compile("first"), re.compile("sec")], timeout=PROMPTLY)
+        expect(rows(log)).to_have_text([re.compile("first"), re.compile("sec")])
         api.output(process, "ond\n<b>&amp;</b>\n")
-        expect(row(log, 2).locator(".log-text")).to_have_text("second", timeout=PROMPTLY)
+        expect(row(log, 2).locator(".log-text")).to_have_text("second")
         assert shown(log) == ["first", "second", "<b>&amp;</b>"]
         expect(log).to_contain_text("3 lines")
         expect(log.locator(".log-empty")).to_be_hidden()
+
+    def test_each_piece_of_a_line_appears_within_a_second(
+        self, api: Api, process: str, opened: Callable[..., Locator]
+    ) -> None:
+        log = opened(process)
+        pieces: list[str] = []
+
+        def write() -> None:
+            pieces.append("piece ")
+            api.output(process, pieces[-1])
+
+        line = row(log, 1).locator(".log-text")
+        soon(write, lambda: expect(line).to_have_text("".join(pieces)))
 
     def test_without_any_it_says_so(
         self, api: Api, process: str, opened: Callable[..., Locator]

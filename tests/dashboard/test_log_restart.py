@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 import requests
@@ -25,11 +25,11 @@ def opened(chromium: Browser, server: LiveServer, process_id: str) -> Iterator[P
     """The page of a process, in a window that is high enough to show all of its output."""
     page = chromium.new_page(viewport={"width": 600, "height": 12_000}, reduced_motion="reduce")
     wrong = watched(page)
-    page.add_init_script("localStorage['pipeline-host.log'] = '{\"wrap\":false}'")
-    page.goto(f"{server.url}/process/{process_id}")
-    page.get_by_role("button", name="Fill the window").click()
-    yield page
-    page.close()
+    with closing(page):
+        page.add_init_script("localStorage['pipeline-host.log'] = '{\"wrap\":false}'")
+        page.goto(f"{server.url}/process/{process_id}")
+        page.get_by_role("button", name="Fill the window").click()
+        yield page
     assert [text for text in wrong if "WebSocket connection" not in text] == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -15,10 +15,10 @@ from pipeline_host.testing.pytest_plugin import StartServer
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago
+from .conftest import Api, ago, later, recorded_toasts, soon
 
-PROMPTLY = 3000
-"""In milliseconds: a second, and what a busy machine takes besides."""
+RENDERED_SOON = 3.0
+"""In seconds: a process is read before its result is, and another program formats that."""
 _numbers = count(1)
 
 
@@ -55,6 +55,7 @@ def answer_dialog(page: Page, action: str) -> None:
 def test_it_shows_what_is_known(
     page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
 ) -> None:
+    start, end = ago(125), ago(5)
     api.create(
         new_id,
         promptPreview="Build the docs",
@@ -63,9 +64,9 @@ def test_it_shows_what_is_known(
         backend="make",
         workingDirectory="/srv/docs",
         metadata={"workspaceId": "w", "workspaceName": "docs", "attempt": 3},
-        startTime=ago(125),
+        startTime=start,
     )
-    api.patch(new_id, status="failed", error="no rule\nto make", exitCode=2, endTime=ago(5))
+    api.patch(new_id, status="failed", error="no rule\nto make", exitCode=2, endTime=end)
     article = opened(new_id)
     expect(article.get_by_role("heading", level=1)).to_have_text("Build the docs")
     expect(page).to_have_title("Build the docs · pipeline_host")
@@ -210,25 +211,57 @@ def test_when_it_was_started_goes_on_too(
     expect(state(page)).to_contain_text("started 1 min ago")
 
 
-def test_what_happens_from_outside_appears_promptly(
+def test_what_happens_from_outside_appears(
     page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
 ) -> None:
     api.create(new_id, status="queued")
     opened(new_id)
     expect(state(page)).to_contain_text("queued")
     api.patch(new_id, status="running")
-    expect(state(page)).to_contain_text("running", timeout=PROMPTLY)
+    expect(state(page)).to_contain_text("running")
     api.output(new_id, "hello from elsewhere\n")
-    expect(page.locator(".process-output")).to_contain_text(
-        "hello from elsewhere", timeout=PROMPTLY
-    )
+    expect(page.locator(".process-output")).to_contain_text("hello from elsewhere")
     api.patch(new_id, status="completed", result="It is *done*.", exitCode=0)
-    expect(state(page)).to_contain_text("completed", timeout=PROMPTLY)
-    expect(state(page)).to_contain_text("exit code 0", timeout=PROMPTLY)
-    expect(panel(page, "Result").locator("em")).to_have_text("done", timeout=PROMPTLY)
+    expect(state(page)).to_contain_text("completed")
+    expect(state(page)).to_contain_text("exit code 0")
+    expect(panel(page, "Result").locator("em")).to_have_text("done")
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     api.patch(new_id, result="It is **really** done.")
-    expect(panel(page, "Result").locator("strong")).to_have_text("really", timeout=PROMPTLY)
+    expect(panel(page, "Result").locator("strong")).to_have_text("really")
+
+
+def test_it_appears_within_a_second(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    numbers = count(1)
+    ids: list[str] = []
+
+    def start() -> None:
+        ids.append(api.create(f"{new_id}-{next(numbers)}", status="queued"))
+        opened(ids[-1])
+        api.patch(ids[-1], status="running")
+
+    def end() -> None:
+        start()
+        api.patch(ids[-1], status="completed", exitCode=0)
+
+    soon(start, lambda: expect(state(page)).to_contain_text("running"))
+    soon(end, lambda: expect(state(page)).to_contain_text("exit code 0"))
+
+
+def test_a_result_that_is_changed_appears_soon(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id)
+    opened(new_id)
+    results: list[str] = []
+
+    def report() -> None:
+        results.append(f"result {len(results)}")
+        api.patch(new_id, status="completed", result=f"It is *{results[-1]}*.")
+
+    shown = panel(page, "Result").locator("em")
+    soon(report, lambda: expect(shown).to_have_text(results[-1]), RENDERED_SOON)
 
 
 def test_a_cancel_is_shown_from_the_request_to_its_outcome(
@@ -245,9 +278,10 @@ def test_a_cancel_is_shown_from_the_request_to_its_outcome(
     expect(steps).to_contain_text("Cancel requested")
     expect(steps).to_contain_text("Not acknowledged yet")
     expect(state(page)).to_contain_text("cancelled")
-    api.patch(new_id, cancellation={"outcome": "killed", "outcomeTime": ago(-9)})
+    requested = api.get(new_id)["cancellation"]["requestedTime"]
+    api.patch(new_id, cancellation={"outcome": "killed", "outcomeTime": later(requested, 9)})
     expect(steps).to_contain_text("Killed")
-    expect(steps).to_contain_text(re.compile(r"after (8|9)s"))
+    expect(steps).to_contain_text("after 9s")
     expect(steps).not_to_contain_text("Not acknowledged")
 
 
@@ -270,9 +304,10 @@ def test_losing_the_race_for_the_end_is_said(
     opened(new_id)
     refusal = json.dumps({"error": "Process is already in terminal state: completed"})
     page.route("**/cancel", lambda route: route.fulfill(status=409, body=refusal))
+    wait_for_toast = recorded_toasts(page)
     page.keyboard.press("c")
     answer_dialog(page, "Cancel the process")
-    expect(page.locator("#toasts")).to_contain_text("already in terminal state: completed")
+    wait_for_toast("already in terminal state: completed")
 
 
 def test_deleting_asks_and_goes_back_to_the_list(
@@ -282,7 +317,9 @@ def test_deleting_asks_and_goes_back_to_the_list(
     opened(new_id)
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("It isn't stopped")
+    wait_for_toast = recorded_toasts(page)
     answer_dialog(page, "Delete")
+    wait_for_toast("Process deleted")
     expect(page).to_have_url(f"{server.url}/")
     answer = requests.get(f"{server.url}/api/processes/{new_id}", timeout=20)
     assert answer.status_code == 404
@@ -382,12 +419,13 @@ def test_result_and_link_are_copied(
     api.create(odd)
     api.patch(odd, status="completed", result="**as written**\u202e")
     page.goto(f"/process/{new_id}%2Fa%20b%25")
+    wait_for_toast = recorded_toasts(page)
     page.get_by_role("button", name="Copy result").click()
-    expect(page.locator("#toasts")).to_contain_text("Result copied")
+    wait_for_toast("Result copied")
     read = "navigator.clipboard.readText()"
     assert page.evaluate(read) == "**as written**\u202e"
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#toasts")).to_contain_text("Link copied")
+    wait_for_toast("Link copied")
     assert page.evaluate(read) == f"{server.url}/process/{new_id}%2Fa%20b%25"
 
 
@@ -496,14 +534,22 @@ def test_many_changes_are_read_a_few_times_and_told_at_once(
     assert len([url for url in asked if url.endswith(f"/{new_id}")]) <= 3
 
 
+@pytest.fixture
+def other_page(context: BrowserContext) -> Iterator[Page]:
+    """A page for a server that goes away: errors that a lost connection causes may come in it."""
+    made = context.new_page()
+    yield made
+    made.close()
+
+
 def test_a_restart_of_the_server_under_the_page_loses_nothing(
-    live_server: StartServer, context: BrowserContext
+    live_server: StartServer, other_page: Page
 ) -> None:
     server = live_server()
     elsewhere = Api(server.url)
     elsewhere.create("whole", promptPreview="The whole")
     elsewhere.create("part", promptPreview="Part one", parentProcessId="whole")
-    page = context.new_page()
+    page = other_page
     page.goto(f"{server.url}/process/whole")
     expect(page.get_by_role("table", name="Belonging to it (1)")).to_be_visible()
     server.stop()
@@ -519,4 +565,3 @@ def test_a_restart_of_the_server_under_the_page_loses_nothing(
     lines = page.get_by_role("table", name="Belonging to it (2)").get_by_role("row")
     expect(lines.nth(1)).to_contain_text("failed")
     expect(lines.nth(2)).to_contain_text("Part two")
-    page.close()

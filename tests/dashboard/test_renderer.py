@@ -72,6 +72,7 @@ def test_without_a_process_the_text_is_left_as_it_is() -> None:
 
 
 def test_texts_wait_for_their_turn(renderer: Renderer) -> None:
+    assert renderer.render("first").html
     found: dict[str, Rendered] = {}
 
     def ask(text: str) -> None:

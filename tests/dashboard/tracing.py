@@ -19,8 +19,11 @@ def traced(page: Page) -> Iterator[list[float]]:
     assert browser is not None
     browser.start_tracing(page=page, categories=["toplevel", "__metadata"])
     used: list[float] = []
-    yield used
-    events = json.loads(browser.stop_tracing())["traceEvents"]
+    try:
+        yield used
+    finally:
+        trace = browser.stop_tracing()
+    events = json.loads(trace)["traceEvents"]
     threads = {
         (event["pid"], event["tid"])
         for event in events

@@ -117,6 +117,20 @@ test("whatever reads all anew reads as far down as before, however often it fail
   assert.deepEqual(errors, ["busy"]);
 });
 
+test("what is told while all is read is asked for afterwards, as the answer may be older", async () => {
+  processes.push(process(1));
+  await open();
+  const loading = feed.load();
+  for (const listener of listeners.change)
+    listener({ type: "process-updated", process: process(1, { status: "failed" }) });
+  await loading;
+  asked = [];
+  processes = [process(1, { status: "failed", exitCode: 3 })];
+  await after(200);
+  assert.deepEqual(asked.map(({ name }) => name), ["rowsOf", "counts"]);
+  assert.equal(feed.model.rows.get("p1").exitCode, 3);
+});
+
 test("a page and parts that could not be read are read later, and not asked for meanwhile", async () => {
   for (let n = 0; n < 60; n += 1) processes.push(process(n));
   processes.push(process(100, { parentProcessId: "p59" }));

@@ -408,3 +408,70 @@ test("a stream that the server refuses for good tells that there is no such proc
   await settled();
   assert.deepEqual(ends, [["Process not found", undefined]]);
 });
+
+async function onlineOverEvents() {
+  globalThis.fetch = () => Promise.resolve({ status: 501 });
+  live.start();
+  last(FakeSocket.made).drop();
+  await settled();
+  live.expectHeartbeats(15);
+  last(FakeEventSource.made).tell("welcome", {}, "e0");
+  return last(FakeEventSource.made);
+}
+
+test("events that miss three heartbeats come from a server that is gone", async () => {
+  const events = await onlineOverEvents();
+  for (let n = 0; n < 10; n += 1) {
+    clock.tick(15000);
+    events.tell("heartbeat");
+  }
+  clock.tick(45000);
+  assert.equal(live.state, "online");
+  clock.tick(5000);
+  await settled();
+  assert.equal(live.state, "offline");
+  assert.ok(events.closed);
+});
+
+test("events go on however long they are silent, until it is known how long they may be", async () => {
+  globalThis.fetch = () => Promise.resolve({ status: 501 });
+  live.start();
+  last(FakeSocket.made).drop();
+  await settled();
+  last(FakeEventSource.made).tell("welcome", {}, "e0");
+  clock.tick(600000);
+  assert.equal(live.state, "online");
+});
+
+test("events that lie unread in a page that was held up are read before it gives up", async () => {
+  const events = await onlineOverEvents();
+  clock.sleep(3600000);
+  events.tell("heartbeat");
+  clock.tick(40000);
+  assert.equal(live.state, "online");
+  clock.sleep(60000);
+  clock.sleep(60000);
+  await settled();
+  assert.equal(live.state, "offline");
+});
+
+test("a process's stream that misses three heartbeats is taken up where it broke", async () => {
+  const events = await onlineOverEvents();
+  live.follow("p", { onChunk() {} });
+  const stream = last(FakeEventSource.made);
+  stream.tell("chunk", { content: "x" }, "c1");
+  const beat = (ms, ...heard) => {
+    for (let n = 0; n < ms; n += 15000) {
+      clock.tick(15000);
+      for (const one of heard) one.tell("heartbeat");
+    }
+  };
+  beat(150000, events, stream);
+  assert.equal(last(FakeEventSource.made), stream);
+  globalThis.fetch = async () => ({ status: 200, ok: true, json: async () => ({ process: {} }) });
+  beat(60000, events);
+  await settled();
+  assert.ok(stream.closed);
+  assert.equal(last(FakeEventSource.made).url, "/api/processes/p/stream?lastEventId=c1");
+  assert.equal(live.state, "online");
+});

@@ -14,6 +14,7 @@ function watched(answers) {
     state: "online",
     on: (event, listener) => listeners.push(listener),
     forget: () => told.push("forget"),
+    expectHeartbeats() {},
   };
   const api = {
     about: async () => {

@@ -1,6 +1,7 @@
 /** Everything live over Server-Sent Events, where a WebSocket can't be had. */
 
 import * as api from "./api.js";
+import { Silence } from "./silence.js";
 
 const CHANGES = [
   "process-added",
@@ -21,15 +22,22 @@ export class EventSourceLink {
   #source;
   #tell;
   #welcomed = false;
+  #silence;
   #streams = new Map();
 
-  /** @param {string | null} since the id of the last event that was seen */
+  /**
+   * @param {string | null} since the id of the last event that was seen
+   * @param {object} tell as for `WebSocketLink`, and `longestSilence()`: how long a stream may say
+   *   nothing, in milliseconds
+   */
   constructor(since, tell) {
     this.#tell = tell;
+    this.#silence = new Silence(tell.longestSilence, () => this.#close());
     this.#source = new EventSource(`/api/events${cursor(since)}`);
     this.#source.onopen = () => since !== null && this.#welcome(true);
     this.#source.onerror = () => this.#close();
     this.#on("welcome", () => this.#welcome(false));
+    this.#on("heartbeat", () => {});
     this.#on("resync", () => this.#tell.onResync());
     for (const type of CHANGES) this.#on(type, ({ data }) => this.#tell.onChange(JSON.parse(data)));
   }
@@ -38,7 +46,7 @@ export class EventSourceLink {
     this.unfollow(follow.processId);
     const { processId, cursor: after, times } = follow;
     const query = `${cursor(after ?? null)}${times ? `${after ? "&" : "?"}times=true` : ""}`;
-    const stream = { source: null, timer: null };
+    const stream = { source: null, timer: null, silence: null };
     this.#streams.set(processId, stream);
     let url;
     try {
@@ -54,6 +62,7 @@ export class EventSourceLink {
   unfollow(processId) {
     const stream = this.#streams.get(processId);
     stream?.source?.close();
+    stream?.silence?.close();
     clearTimeout(stream?.timer);
     this.#streams.delete(processId);
   }
@@ -61,20 +70,27 @@ export class EventSourceLink {
   #read(source, follow, stream) {
     const { processId } = follow;
     let ending = {};
-    const pass =
-      (type) =>
-      ({ data, lastEventId }) =>
-        this.#tell.onOutput({ type, processId, cursor: lastEventId, ...JSON.parse(data) });
-    source.addEventListener("chunk", pass("chunk"));
-    source.addEventListener("gap", pass("gap"));
-    source.addEventListener("status", ({ data }) => (ending = JSON.parse(data)));
-    source.addEventListener("done", ({ lastEventId }) =>
-      this.#end(processId, { ...ending, cursor: lastEventId }),
-    );
-    source.onerror = () => {
+    const interrupted = () => {
       source.close();
+      silence.close();
       stream.timer = setTimeout(() => this.#again(follow), RETRY);
     };
+    const silence = (stream.silence = new Silence(this.#tell.longestSilence, interrupted));
+    const on = (type, listener) =>
+      source.addEventListener(type, (event) => {
+        silence.heard();
+        listener(event);
+      });
+    const pass = (type) =>
+      on(type, ({ data, lastEventId }) =>
+        this.#tell.onOutput({ type, processId, cursor: lastEventId, ...JSON.parse(data) }),
+      );
+    pass("chunk");
+    pass("gap");
+    on("heartbeat", () => {});
+    on("status", ({ data }) => (ending = JSON.parse(data)));
+    on("done", ({ lastEventId }) => this.#end(processId, { ...ending, cursor: lastEventId }));
+    source.onerror = interrupted;
   }
 
   async #again(follow) {
@@ -98,6 +114,7 @@ export class EventSourceLink {
 
   #on(type, listener) {
     this.#source.addEventListener(type, (event) => {
+      this.#silence.heard();
       if (event.lastEventId) this.#tell.onPlace(event.lastEventId);
       listener(event);
     });
@@ -111,6 +128,7 @@ export class EventSourceLink {
 
   #close() {
     this.#source.close();
+    this.#silence.close();
     for (const processId of [...this.#streams.keys()]) this.unfollow(processId);
     this.#tell.onClose(this.#welcomed);
   }

@@ -6,6 +6,9 @@ import { WebSocketLink } from "./live-websocket.js";
 const FIRST_DELAY = 1000;
 const LONGEST_DELAY = 30000;
 const PATIENCE_WITH_WEBSOCKET = 2;
+/** How many heartbeats in a row a stream may miss, and how long it may be silent at least. */
+const MISSED_HEARTBEATS = 3;
+const LEAST_SILENCE = 15000;
 
 /**
  * Keeps a connection to the server, whatever happens to it.
@@ -30,6 +33,7 @@ export class Live {
   #failures = 0;
   #timer = null;
   #used = false;
+  #longestSilence = Infinity;
   #ready = Promise.withResolvers?.() ?? withResolvers();
 
   start() {
@@ -56,6 +60,11 @@ export class Live {
   forget() {
     this.#place = null;
     this.#tell("resync");
+  }
+
+  /** Says after how many seconds of silence a stream sends a heartbeat, where the server tells. */
+  expectHeartbeats(seconds = Infinity) {
+    this.#longestSilence = Math.max(LEAST_SILENCE, MISSED_HEARTBEATS * seconds * 1000);
   }
 
   /** Tries again at once, if it is waiting to. */
@@ -109,6 +118,7 @@ export class Live {
       onPlace: (value) => (this.#place = { transport: this.transport, value }),
       onOutput: (message) => this.#output(message),
       onClose: (welcomed) => this.#closed(welcomed),
+      longestSilence: () => this.#longestSilence,
     });
   }
 

@@ -144,6 +144,7 @@ export function watchServer(live, api, onNewPage) {
   const look = new Owed(live, async (signal) => {
     const about = await api.about({ signal });
     signal.throwIfAborted();
+    live.expectHeartbeats(about.heartbeat);
     if (known && about.epoch !== known.epoch) live.forget();
     if (known && about.build !== known.build) onNewPage();
     known = about;

@@ -17,6 +17,7 @@ export function workspacePicker(workspaces, onPick) {
   let chosen = "";
   let active = 0;
   let options = [];
+  let lines = new Map();
   const button = h("button", {
     type: "button",
     class: "button picker-button",
@@ -43,50 +44,68 @@ export function workspacePicker(workspaces, onPick) {
     replace(button, h("span", { class: "visually-hidden" }, "Workspace: "), label, icon("down"));
   }
 
-  function showOptions() {
+  /** What stays as it was keeps its element, as a click on it may be half done. */
+  function showOptions(wanted) {
     const all = workspaces.all;
     const total = all.reduce((sum, one) => sum + one.count, 0);
     const known =
       all.some((one) => one.id === chosen) || !chosen ? all : [workspaces.get(chosen), ...all];
     options = [{ id: "", name: "All workspaces", count: total }, ...known];
-    replace(
-      list,
-      options.map((option, index) =>
-        h(
-          "li",
-          {
-            id: `${id}-${index}`,
-            role: "option",
-            class: "picker-option",
-            "aria-selected": String(option.id === chosen),
-            on: { click: () => pick(index), pointermove: () => activate(index) },
-          },
-          option.id
-            ? workspaceLabel(option)
-            : h("span", { class: "workspace" }, colorDot("transparent"), "All workspaces"),
-          h("span", { class: "picker-count" }, count(option.count)),
-        ),
-      ),
+    lines = new Map(options.map((option) => [keyOf(option), lineOf(option)]));
+    [...lines.values()].forEach((line, index) => {
+      setProp(line.element, "id", `${id}-${index}`);
+      setProp(line.element, "aria-selected", String(options[index].id === chosen));
+      const number = count(options[index].count);
+      if (line.number.textContent !== number) line.number.textContent = number;
+      const there = list.children[index];
+      if (there !== line.element) list.insertBefore(line.element, there ?? null);
+    });
+    while (list.children.length > lines.size) list.lastElementChild.remove();
+    mark(indexOf(wanted));
+  }
+
+  function indexOf(optionId) {
+    return options.findIndex((option) => option.id === optionId);
+  }
+
+  function lineOf(option) {
+    const known = lines.get(keyOf(option));
+    if (known) return known;
+    const number = h("span", { class: "picker-count" });
+    const element = h(
+      "li",
+      {
+        role: "option",
+        class: "picker-option",
+        on: {
+          click: () => pick(indexOf(option.id)),
+          pointermove: () => activate(indexOf(option.id)),
+        },
+      },
+      option.id
+        ? workspaceLabel(option)
+        : h("span", { class: "workspace" }, colorDot("transparent"), "All workspaces"),
+      number,
     );
-    activate(
-      Math.max(
-        0,
-        options.findIndex((option) => option.id === chosen),
-      ),
-    );
+    return { element, number };
   }
 
   function activate(index) {
+    mark(index);
+    list.children[active]?.scrollIntoView({ block: "nearest" });
+  }
+
+  function mark(index) {
     active = Math.min(Math.max(index, 0), options.length - 1);
     [...list.children].forEach((child, n) => child.classList.toggle("active", n === active));
     setProp(list, "aria-activedescendant", `${id}-${active}`);
-    list.children[active]?.scrollIntoView({ block: "nearest" });
   }
 
   function open() {
     list.hidden = false;
     setProp(button, "aria-expanded", "true");
-    showOptions();
+    showOptions(chosen);
+    activate(active);
     list.focus();
   }
 
@@ -139,7 +158,10 @@ export function workspacePicker(workspaces, onPick) {
 
   const off = workspaces.onChange(() => {
     showButton();
-    if (!list.hidden) showOptions();
+    if (list.hidden) return;
+    const before = active;
+    showOptions(options[active].id);
+    if (active !== before) activate(active);
   });
   showButton();
   return {
@@ -150,4 +172,9 @@ export function workspacePicker(workspaces, onPick) {
     },
     close: off,
   };
+}
+
+/** What is to be seen of an option, apart from its number. */
+function keyOf({ id, name, color }) {
+  return JSON.stringify([id, name, color]);
 }
