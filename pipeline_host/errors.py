@@ -66,10 +66,15 @@ class TerminalState(Conflict):
 
 
 class OffsetMismatch(Conflict):
-    """Output that doesn't begin where the stored output ends; tells where that is."""
+    """Output that doesn't begin where the stored output ends; tells where that is.
 
-    def __init__(self, sent: int, expected: int) -> None:
-        super().__init__(f"offset: expected {expected}, the output's length, but got {sent}")
+    Args:
+        differs: the output is longer than ``sent``, and not the same from there on.
+    """
+
+    def __init__(self, sent: int, expected: int, *, differs: bool = False) -> None:
+        other = ", where other output is stored" if differs else ""
+        super().__init__(f"offset: expected {expected}, the output's length, but got {sent}{other}")
         self.expected = expected
 
     def extra(self) -> dict[str, Any]:

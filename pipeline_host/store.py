@@ -145,12 +145,14 @@ class ProcessStore(abc.ABC):
 
         The store sets each chunk's ``offset``, ``length`` and ``time``, and leaves out empty ones.
         With ``offset``, the part that is already stored is left out, byte by byte: that makes a
-        repeat harmless, even when the chunks are cut otherwise than at first.
+        repeat harmless, even when the chunks are cut otherwise than at first. What differs from
+        what is stored is no repeat, as another one wrote there; :func:`pipeline_host.output.place`
+        sees to all of that.
 
         Raises:
             NotFound: there is no such process.
             TerminalState: it has ended, and the chunks are not a mere repeat of what is stored.
-            OffsetMismatch: ``offset`` lies beyond the output's length.
+            OffsetMismatch: ``offset`` lies beyond the output's length, or other output is there.
         """
 
     @abc.abstractmethod

@@ -22,6 +22,8 @@ from pipeline_host.client.known import KnownProcesses
 from pipeline_host.client.transport import Transport, encode, segment
 
 _ENDING: Final = ("status", "endTime")
+_TURNS: Final = 10
+"""How often output is moved behind that of another one who writes at the same time."""
 _NOT_OURS: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
 OnOffset = Callable[[int], None]
@@ -144,15 +146,22 @@ class Courier:
             offset = known.offset
         if offset is None:
             offset = self._append(process_id, (), None)
-        on_offset(offset)
-        try:
-            known.offset = self._append(process_id, chunks, offset)
-        except ApiError as error:
-            expected = error.expected_offset
-            if expected is None or not 0 <= expected < offset:
-                raise
-            known.offset = expected
-            raise LostOutput(offset - expected) from error
+        for turns_left in reversed(range(_TURNS)):
+            on_offset(offset)
+            try:
+                known.offset = self._append(process_id, chunks, offset)
+                return
+            except ApiError as error:
+                expected = error.expected_offset
+                if expected is None:
+                    raise
+                known.offset = expected
+                if expected < offset:
+                    raise LostOutput(offset - expected) from error
+                if expected == offset or not turns_left:
+                    raise
+                # Another one's output is stored there, so ours never was: it goes behind that.
+                offset = expected
 
     def _append(self, process_id: str, chunks: Sequence[Chunk], offset: int | None) -> int:
         place = {} if offset is None else {"offset": offset}

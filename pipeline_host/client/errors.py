@@ -68,6 +68,6 @@ class ApiError(ClientError):
 
     @property
     def expected_offset(self) -> int | None:
-        """Where output has to go on, where the server refused because it began beyond its end."""
+        """Where output has to go on, where the server refused it at the place that was told."""
         offset = self.body.get("offset") if self.status == HTTPStatus.CONFLICT else None
         return offset if isinstance(offset, int) else None

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from pipeline_host.errors import InvalidInput, NotFound, OffsetMismatch
+from pipeline_host.errors import NotFound, OffsetMismatch
 from pipeline_host.models import Chunk
 from pipeline_host.output import MAX_PIECE
 from pipeline_host.store import ProcessStore
@@ -146,9 +146,27 @@ class OffsetContract(OutputContractBase):
         assert refused.value.expected == 10
         assert text_of(stored, "p") == MULTIBYTE
 
+    @pytest.mark.parametrize(
+        ("other", "offset"),
+        [
+            (("aé", "日🧫"), 0),
+            (("x",), 9),
+            (("éx", "🧪bé"), 1),
+            (("日🧪", "x"), 0),
+            (("aé日🧫 more",), 0),
+        ],
+    )
+    def test_what_another_one_stored_is_no_repeat(
+        self, stored: ProcessStore, other: Sequence[str], offset: int
+    ) -> None:
+        with pytest.raises(OffsetMismatch) as refused:
+            stored.append_output("p", chunks(*other), offset)
+        assert refused.value.expected == 10
+        assert text_of(stored, "p") == MULTIBYTE
+
     def test_all_chunks_or_none(self, running: ProcessStore) -> None:
         running.append_output("p", chunks("ab"))
-        with pytest.raises(InvalidInput):
+        with pytest.raises(OffsetMismatch):
             running.append_output("p", chunks("a", "é", "c"), 0)
         assert text_of(running, "p") == "ab"
         assert running.append_output("p", chunks("c"), 2) == 3

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from pipeline_host.models import (
     Status,
     Workspace,
 )
-from pipeline_host.output import place
+from pipeline_host.output import MAX_PIECE, ReadStored, place
 from pipeline_host.store import CHANGE_LIMIT, READ_LIMIT, ProcessStore, Unsubscribe
 from pipeline_host.times import now_ms, timestamp
 from pipeline_host.transitions import Mutation, created, fingerprint
@@ -210,7 +211,8 @@ class FileProcessStore(ProcessStore):
             entry = _known(replica, process_id)
             log = self._outputs.existing(entry)
             tail = log.put_in_order() if log else Tail(0, 0)
-            placed = _placed(entry, chunks, offset, tail.length)
+            read = partial(_stored, log, tail)
+            placed = _placed(entry, chunks, offset, tail.length, read)
             if placed:
                 log = log or self._outputs.writable(entry)
                 tail = log.append(placed, tail)
@@ -331,13 +333,18 @@ def _known(replica: Replica, process_id: str) -> Entry:
     return entry
 
 
+def _stored(log: OutputLog | None, tail: Tail, after: int, size: int) -> Sequence[Chunk]:
+    """What is stored from a byte on; the first chunk may begin earlier, the last end later."""
+    return log.read(after, size + 2 * MAX_PIECE, tail) if log else ()
+
+
 def _placed(
-    entry: Entry, chunks: Sequence[Chunk], offset: int | None, length: int
+    entry: Entry, chunks: Sequence[Chunk], offset: int | None, length: int, read: ReadStored
 ) -> Sequence[Chunk]:
     """The chunks that are new; for a process that has ended there can't be any."""
     ended = entry.process.terminal
     try:
-        placed = place(chunks, offset, length)
+        placed = place(chunks, offset, length, read)
     except OffsetMismatch:
         if ended:
             raise TerminalState(entry.process.status) from None

@@ -170,7 +170,8 @@ class ScriptedServer:
         if offset > length:
             return 409, {"error": f"offset: expected {length}", "offset": length}
         known = stored.output[offset : offset + len(content)]
-        assert content.startswith(known), "a repeat is the same again"
+        if not content.startswith(known):
+            return 409, {"error": f"offset: expected {length}", "offset": length}
         if len(known) < len(content) and stored.ended:
             return 409, {"error": _terminal(stored)}
         if not known:

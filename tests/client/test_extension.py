@@ -654,6 +654,37 @@ def test_a_server_that_lost_output_gets_what_there_still_is(
     assert told.reasons == ["the server lost 4 bytes of output that it had acknowledged"]
 
 
+def test_two_who_write_one_output_lose_nothing_of_it(server: ScriptedServer, make: Make) -> None:
+    one, other = make(), make()
+    written: list[str] = []
+    for turn in range(5):
+        for client, mark in ((one, "a"), (other, "b"), (other, "c")):
+            if turn == 0:
+                submit(client, "p")
+            written.append(f"{mark}{turn}\n" * (turn + 1))
+            client.output("p", written[-1])
+            assert client.flush(10)
+    assert server.output("p").decode() == "".join(written)
+
+
+def test_two_who_write_at_once_lose_nothing_of_either(
+    server: ScriptedServer, make: Make, told: Told
+) -> None:
+    clients = [make(), make()]
+    for client in clients:
+        submit(client, "p")
+        assert client.flush(10)
+    told.drops.clear()  # of the second creation
+    for number, client in enumerate(clients):
+        for turn in range(100):
+            client.output("p", f"{number}:{turn}\n")
+    assert all(client.flush(20) for client in clients)
+    for number in range(2):
+        mine = [line for line in server.output("p").split() if line.startswith(b"%d:" % number)]
+        assert mine == [b"%d:%d" % (number, turn) for turn in range(100)]
+    assert told.drops == []
+
+
 NONSENSE: dict[str, Callable[[ExtensionClient], object]] = {
     "a number that JSON has not": lambda c: c.update("a", {"metadata": {"x": float("nan")}}),
     "an object": lambda c: c.update("a", {"result": object()}),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +21,14 @@ def chunks(*contents: str) -> list[Chunk]:
     return [Chunk(content=content) for content in contents]
 
 
+def unreadable(after: int, size: int) -> list[Chunk]:
+    """What is stored where the disk gives none of it."""
+    return []
+
+
 def placed(length: int, offset: int | None, *contents: str) -> list[tuple[str, int, int]]:
-    return [(c.content, c.offset, c.length) for c in place(chunks(*contents), offset, length)]
+    found = place(chunks(*contents), offset, length, unreadable)
+    return [(chunk.content, chunk.offset, chunk.length) for chunk in found]
 
 
 def cut(draw: Any, text: str) -> list[str]:
@@ -46,7 +53,10 @@ class Output:
         return "".join(chunk.content for chunk in self.chunks)
 
     def write(self, pieces: list[str], offset: int | None) -> None:
-        self.chunks += place(chunks(*pieces), offset, self.length)
+        self.chunks += place(chunks(*pieces), offset, self.length, self.read)
+
+    def read(self, after: int, size: int) -> Iterator[Chunk]:
+        return (chunk for chunk in self.chunks if chunk.end > after)
 
 
 @law
@@ -92,7 +102,7 @@ def test_long_chunks_are_cut() -> None:
 def test_streams_are_kept_and_places_of_others_are_not() -> None:
     sent = Chunk(content="x", stream="stderr", offset=77, length=77, time=77)
     before = now_ms()
-    (chunk,) = place([sent], None, 3)
+    (chunk,) = place([sent], None, 3, unreadable)
     assert (chunk.stream, chunk.offset, chunk.length) == ("stderr", 3, 1)
     assert before <= chunk.time <= now_ms()
 
@@ -153,10 +163,31 @@ def test_any_cutting_with_any_repeats_stores_exactly_the_text(
 
 
 @law
+@given(st.lists(TEXTS, max_size=4), TEXTS, st.data())
+def test_only_what_is_stored_is_taken_for_a_repeat(
+    stored: list[str], text: str, data: st.DataObject
+) -> None:
+    output = Output()
+    output.write(stored, None)
+    before, known = output.text, output.text.encode()
+    offset = data.draw(st.integers(0, len(known)))
+    sent = text.encode()
+    same = known[offset : offset + len(sent)] == sent[: len(known) - offset]
+    pieces = cut(data.draw, text)
+    if same:
+        output.write(pieces, offset)
+        assert output.text.encode() == known[:offset] + sent + known[offset + len(sent) :]
+    else:
+        with pytest.raises(OffsetMismatch, match=f"expected {len(known)}, .* is stored"):
+            output.write(pieces, offset)
+        assert output.text == before
+
+
+@law
 @given(st.lists(TEXTS, max_size=5))
 def test_places_follow_each_other_without_a_gap(texts: list[str]) -> None:
     position = 0
-    for chunk in place(chunks(*texts), None, 0):
+    for chunk in place(chunks(*texts), None, 0, unreadable):
         assert chunk.offset == position
         assert chunk.length == len(chunk.content.encode()) > 0
         position = chunk.end

@@ -87,6 +87,19 @@ def test_a_gap_is_409_with_the_expected_offset(api: Api, output: str) -> None:
     assert read(api, output) == "abc"
 
 
+def test_where_something_else_is_stored_a_write_is_409_with_the_end(api: Api, output: str) -> None:
+    api.post(output, {"content": "a€bc"})
+    for answer in (
+        api.post(output, {"content": "a€x", "offset": 0}),
+        api.post(output, {"content": "xyz and more", "offset": 4}),
+        api.request("POST", f"{output}?offset=1", b"!"),
+    ):
+        assert answer.status == 409
+        assert answer.json()["offset"] == 6
+        assert answer.error.startswith("offset: expected 6")
+    assert read(api, output) == "a€bc"
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [

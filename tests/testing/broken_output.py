@@ -35,7 +35,7 @@ class Rereads(AcmeStore):
 def force(store: AcmeStore, process_id: str, chunks: Sequence[Chunk]) -> int:
     """Write output at the end, past all rules."""
     end = AcmeStore.read_output(store, process_id, 2**62)
-    placed = place(chunks, None, end.end)
+    placed = place(chunks, None, end.end, lambda after, size: ())
     with store._database.writing() as db:
         db.executemany(
             "INSERT INTO chunk VALUES (?, ?, ?, ?)",
@@ -285,6 +285,18 @@ class RefusesRepeats(AcmeStore):
         if offset is not None and offset != end:
             raise OffsetMismatch(offset, end)
         return super().append_output(process_id, chunks, offset)
+
+
+@breaks("test_what_another_one_stored_is_no_repeat", "test_all_chunks_or_none")
+class TakesAnythingForARepeat(AcmeStore):
+    def append_output(
+        self, process_id: str, chunks: Sequence[Chunk], offset: int | None = None
+    ) -> int:
+        end = self.read_output(process_id, 2**62).end
+        if offset is None or offset > end:
+            return super().append_output(process_id, chunks, offset)
+        new = place(chunks, offset, end, lambda after, size: ())
+        return super().append_output(process_id, new) if new else end
 
 
 @breaks("test_of_a_longer_repeat_the_rest_is_kept")

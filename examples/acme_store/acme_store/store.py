@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -233,7 +233,7 @@ class AcmeStore(ProcessStore):
         with self._database.writing() as db:
             number, process = _find(db, process_id)
             length = _length(db, number)
-            placed = place(chunks, offset, length)
+            placed = place(chunks, offset, length, lambda after, _: _stored(db, number, after))
             if placed and process.terminal:
                 raise TerminalState(process.status)
             db.executemany(
@@ -248,14 +248,7 @@ class AcmeStore(ProcessStore):
             number, process = _find(db, process_id)
             length = _length(db, number)
             if after < length:
-                rows = db.execute(
-                    "SELECT json FROM chunk WHERE process = ? AND start >= ("
-                    " SELECT max(start) FROM chunk WHERE process = ? AND start <= max(?, 0)"
-                    ") ORDER BY start",
-                    (number, number, after),
-                )
-                for (json,) in rows:
-                    chunk = msgspec.json.decode(json, type=Chunk)
+                for chunk in _stored(db, number, after):
                     size += chunk.length
                     if chunks and size > limit:
                         break
@@ -309,6 +302,18 @@ def _find(db: sqlite3.Connection, process_id: str) -> tuple[int, Process]:
     if row is None:
         raise NotFound
     return row[0], _process(row[1])
+
+
+def _stored(db: sqlite3.Connection, number: int, after: int) -> Iterator[Chunk]:
+    """The chunks of a process's output that end behind the byte ``after``, in order."""
+    rows = db.execute(
+        "SELECT json FROM chunk WHERE process = ? AND start >= ("
+        " SELECT max(start) FROM chunk WHERE process = ? AND start <= max(?, 0)"
+        ") ORDER BY start",
+        (number, number, after),
+    )
+    for (json,) in rows:
+        yield msgspec.json.decode(json, type=Chunk)
 
 
 def _length(db: sqlite3.Connection, number: int) -> int:
