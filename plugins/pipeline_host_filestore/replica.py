@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -25,6 +26,8 @@ from pipeline_host_filestore.relocation import Missing, Relocation, end_of_known
 from pipeline_host_filestore.state import State
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
+
+_GREATEST: Final = 2**53
 
 
 class InDoubt(Exception):
@@ -109,8 +112,11 @@ class Replica:
         """Give out no number up to ``number``; as :meth:`commit`.
 
         Raises:
+            ValueError: ``number`` is greater than JSON carries exactly.
             StoreUnavailable: it could not be written.
         """
+        if number > _GREATEST:
+            raise ValueError(f"expected a number up to {_GREATEST}, got {number}")
         self._commit(number, Skip(time=now_ms()))
 
     def _commit(self, number: int, operation: Mutation) -> None:

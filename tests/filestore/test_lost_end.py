@@ -122,3 +122,45 @@ def test_it_outlives_a_compaction(incarnation: int, open_store: Opener) -> None:
     for opened in (store, open_store()):
         assert newest(opened) == expected
         assert opened.changes(incarnation).resync
+
+
+@pytest.mark.parametrize("digits", [16, 17, 20, 30, 5000])
+def test_a_number_that_no_change_can_have_is_left_out_of_account(
+    data_dir: Path, open_store: Opener, caplog: pytest.LogCaptureFixture, digits: int
+) -> None:
+    """Numbers went on above it, where no record is read: all that was written then was lost."""
+    store = open_store()
+    store.add(new_process("a"))
+    store.save_cursor("webhook.x", 1)
+    store.close()
+    path = data_dir / "sinks" / "webhook.x.cursor"
+    path.write_bytes(b"9" * digits)
+    store = open_store()
+    assert f"{path}: " in caplog.text
+    store.add(new_process("b"))
+    assert newest(store) == 2
+    assert ids(open_store()) == ["a", "b"]
+
+
+def test_an_output_file_with_such_a_number_is_left_where_it_is(
+    data_dir: Path, open_store: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store()
+    store.add(new_process("a"))
+    store.append_output("a", chunks("x"))
+    store.close()
+    (path,) = (data_dir / "output").glob("*/*.jsonl")
+    strange = path.with_name(path.name.replace("-1.jsonl", f"-{'9' * 19}.jsonl"))
+    strange.touch()
+    store = open_store()
+    store.add(new_process("b"))
+    assert newest(store) == 2
+    assert f"{strange}: {'9' * 19} can't be the number of a change" in caplog.text
+    assert strange.exists()
+
+
+def test_numbers_do_not_go_on_where_json_would_round_them(store: FileProcessStore) -> None:
+    with store._access.writing() as replica:
+        with pytest.raises(ValueError, match="up to 9007199254740992"):
+            replica.skip(2**53 + 1)
+        replica.skip(2**53)
