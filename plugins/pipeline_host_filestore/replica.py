@@ -20,7 +20,7 @@ from pipeline_host_filestore.codec import Damage, Record
 from pipeline_host_filestore.files import OpenFile, read_at, telling, unavailable
 from pipeline_host_filestore.index import Entry, Place
 from pipeline_host_filestore.journal import Journal
-from pipeline_host_filestore.operations import Mutation, Skip
+from pipeline_host_filestore.operations import Clear, Mutation
 from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.relocation import Missing, Relocation, end_of_known
 from pipeline_host_filestore.state import State
@@ -117,7 +117,9 @@ class Replica:
         """
         if number > _GREATEST:
             raise ValueError(f"expected a number up to {_GREATEST}, got {number}")
-        self._commit(number, Skip(time=now_ms()))
+        # A kind of record that every version of this format reads: one that does not know it would
+        # give out the numbers again, and leave out what was written under higher ones.
+        self._commit(number, Clear(time=now_ms(), ids=()))
 
     def _commit(self, number: int, operation: Mutation) -> None:
         line = codec.encode(number, operations.encode(operation))

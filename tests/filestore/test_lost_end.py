@@ -18,6 +18,7 @@ from pipeline_host.testing.store_base import (
     set_fields,
     text_of,
 )
+from pipeline_host_filestore import codec
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
 
@@ -164,3 +165,16 @@ def test_numbers_do_not_go_on_where_json_would_round_them(store: FileProcessStor
         with pytest.raises(ValueError, match="up to 9007199254740992"):
             replica.skip(2**53 + 1)
         replica.skip(2**53)
+
+
+def test_what_leaves_numbers_out_is_a_record_that_every_version_reads(
+    incarnation: int, open_store: Opener, data_dir: Path
+) -> None:
+    """One that left it out would go on below, and what it wrote would be left out after that."""
+    known = (b"header", b"add", b"update", b"remove", b"clear", b"workspace")
+    open_store().add(new_process("c"))
+    records = codec.scan((data_dir / "journal.jsonl").read_bytes()).records
+    for record in records:
+        assert record.payload.startswith(tuple(b'{"op":"%b"' % name for name in known))
+    assert records[-2].number > incarnation
+    assert records[-1].number == records[-2].number + 1
