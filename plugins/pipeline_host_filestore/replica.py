@@ -64,6 +64,8 @@ class Replica:
         self._relocation: Relocation | None = None
         self.left: list[OpenFile] = []
         """Files that are of no use any more; to close a large one that was deleted takes time."""
+        self._refused: tuple[Journal, int] | None = None
+        """A file that said less than is known, and how long it was."""
         self._load(Journal(path, sync))
 
     @property
@@ -91,7 +93,7 @@ class Replica:
             size, replaced = self.journal.look()
             while replaced:
                 self._read_on(size, final=True)
-                self._move_on()
+                self._move_on(locked=locked)
                 size, replaced = self.journal.look()
             if size != self.journal.position:
                 self._read_on(size, final=locked)
@@ -166,7 +168,7 @@ class Replica:
             self.left = [file for of, file in self.texts.files.items() if of != generation]
             self.texts.files = {generation: self.journal.file}
 
-    def _load(self, journal: Journal) -> None:
+    def _load(self, journal: Journal, *, final: bool = False) -> None:
         """Read a journal from its beginning, into a new state."""
         self.journal = journal
         self._unusable: list[Damage] = []
@@ -176,7 +178,7 @@ class Replica:
         size, _ = journal.look()
         # What is in doubt is met again by the refresh that follows, which may take the lock.
         with suppress(InDoubt), self.state.index.filling():
-            self._read_on(size, final=False)
+            self._read_on(size, final=final)
 
     def _read_on(self, size: int, *, final: bool) -> None:
         journal = self.journal
@@ -228,15 +230,45 @@ class Replica:
             f" which nobody was told is kept; {where}"
         )
 
-    def _move_on(self) -> None:
+    def _move_on(self, *, locked: bool) -> None:
         """Go over to the file that took this one's place."""
+        self._refuse_again()
         old, new = self.journal, Journal(self._path, self._sync)
         if new.header.epoch != old.header.epoch:
             raise StoreCorrupt(f"{self._path}: other data lies here now; restart the server")
         following = new.header.generation == old.header.generation + 1
         if not (following and not self.damage and self._go_over(new)):
-            self._load(new)
+            self._load_newer(new, locked=locked)
         self._switched()
+
+    def _load_newer(self, new: Journal, *, locked: bool) -> None:
+        """Load another journal, unless it says less than is known already: then all stays as it is.
+
+        Its numbers would be given a second time, and what was acknowledged would be gone unseen.
+        """
+        kept = self.journal, self._unusable, self._relocation, self.texts, self.state
+        last = self.state.last
+        try:
+            self._load(new, final=locked)
+            if self.state.last < last:
+                if new.doubtful:
+                    raise InDoubt
+                self._refused = new, new.look()[0]
+                raise self._older()
+        except BaseException:
+            self.journal, self._unusable, self._relocation, self.texts, self.state = kept
+            raise
+        self._refused = None
+
+    def _refuse_again(self) -> None:
+        """Don't read once more what was read in vain, unless somebody has written to it since."""
+        if self._refused is not None:
+            refused, size = self._refused
+            if refused.look() == (size, False):
+                raise self._older()
+
+    def _older(self) -> StoreCorrupt:
+        return StoreCorrupt(f"{self._path}: an older copy lies here now; restart the server")
 
     def _go_over(self, new: Journal) -> bool:
         """Read on in the new file, with all that is known; whether that can be done."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_host.errors import StoreCorrupt
 from pipeline_host.models import ProcessFilter
 from pipeline_host.testing.store_base import (
     changes_since,
@@ -20,6 +21,7 @@ from pipeline_host.testing.store_base import (
 )
 from pipeline_host_filestore import codec
 from pipeline_host_filestore.options import FileStoreOptions
+from pipeline_host_filestore.replica import Replica
 from pipeline_host_filestore.store import FileProcessStore
 
 Opener = Callable[..., FileProcessStore]
@@ -178,3 +180,68 @@ def test_what_leaves_numbers_out_is_a_record_that_every_version_reads(
         assert record.payload.startswith(tuple(b'{"op":"%b"' % name for name in known))
     assert records[-2].number > incarnation
     assert records[-1].number == records[-2].number + 1
+
+
+@pytest.fixture
+def swapped(data_dir: Path, open_store: Opener) -> tuple[FileProcessStore, FileProcessStore, Path]:
+    """Two that are open while an older copy takes the journal's place, and where that is now."""
+    store, reader = open_store(), open_store()
+    journal = data_dir / "journal.jsonl"
+    store.add(new_process("a"))
+    (data_dir / "copy").write_bytes(journal.read_bytes())
+    store.add(new_process("b"))
+    store.append_output("b", chunks("of b"))
+    assert ids(reader) == ["a", "b"]
+    newest_one = journal.rename(data_dir / "newest")
+    (data_dir / "copy").rename(journal)
+    return store, reader, newest_one
+
+
+def test_an_older_copy_is_refused_while_workers_run(
+    swapped: tuple[FileProcessStore, FileProcessStore, Path], data_dir: Path, open_store: Opener
+) -> None:
+    """They would have given out its numbers again, and what they had acknowledged was gone."""
+    *stores, _ = swapped
+    journal = (data_dir / "journal.jsonl").read_bytes()
+    for store in stores * 2:
+        with pytest.raises(StoreCorrupt, match="an older copy lies here now; restart the server"):
+            store.add(new_process("c"))
+        with pytest.raises(StoreCorrupt, match="an older copy"):
+            store.get("b")
+    assert (data_dir / "journal.jsonl").read_bytes() == journal
+    restarted = open_store()
+    restarted.add(new_process("c"))
+    assert restarted.read_output("c").incarnation > 1_000_000
+    # It went on above all numbers, so the others can go on with it.
+    for store in stores:
+        assert ids(store) == ["a", "c"]
+        assert store.changes(2).resync
+
+
+def test_the_newest_may_be_put_back(
+    swapped: tuple[FileProcessStore, FileProcessStore, Path], data_dir: Path
+) -> None:
+    *stores, newest_one = swapped
+    for store in stores:
+        with pytest.raises(StoreCorrupt, match="an older copy"):
+            store.stats()
+    newest_one.rename(data_dir / "journal.jsonl")
+    for number, store in enumerate(stores):
+        store.add(new_process(f"n{number}"))
+        assert text_of(store, "b") == "of b"
+    assert newest(stores[0]) == newest(stores[1]) == 4
+
+
+def test_an_older_copy_is_read_once(
+    swapped: tuple[FileProcessStore, FileProcessStore, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, *_ = swapped
+    loaded = []
+    load = Replica._load
+    monkeypatch.setattr(
+        Replica, "_load", lambda *args, **kwargs: (loaded.append(1), load(*args, **kwargs))
+    )
+    for _ in range(3):
+        with pytest.raises(StoreCorrupt, match="an older copy"):
+            store.stats()
+    assert len(loaded) == 1
