@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pipeline_host_filestore.files import make_folder, sync_folder, write_file
+from pipeline_host_filestore.files import make_folder, write_file
 
 FOLDER: Final = "damaged"
 
@@ -22,16 +22,13 @@ def keep(data_dir: Path, name: str, data: bytes) -> Path:
     return path
 
 
-def move(path: Path, data_dir: Path) -> Path:
-    """Move a file into it; returns where it is now.
+def move(path: Path, data_dir: Path) -> None:
+    """Move a file into it. The folder is not synced.
 
     Raises:
         OSError: it can't be moved.
     """
-    target = _free(data_dir, path.name)
-    path.rename(target)
-    sync_folder(target.parent)
-    return target
+    path.rename(_free(data_dir, path.name))
 
 
 def _free(data_dir: Path, name: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from pipeline_host.errors import StartupError, StoreUnavailable
 from pipeline_host_filestore import aside
 from pipeline_host_filestore.access import Access
-from pipeline_host_filestore.files import telling
+from pipeline_host_filestore.files import sync_folder, telling
 from pipeline_host_filestore.leading import Leading
 from pipeline_host_filestore.outputs import OutputLogs, incarnation_of
 
@@ -79,9 +79,16 @@ def _make_up_for(
 
 
 def _put_aside(paths: Sequence[Path], data_dir: Path, note: Callable[[str], None]) -> None:
+    """Move files away; there may be very many, and others wait, so they are synced together."""
+    if not paths:
+        return
     for path in paths:
         with telling("move", path):
-            note(f"The output of a lost process is now in {aside.move(path, data_dir)}")
+            aside.move(path, data_dir)
+    folder = data_dir / aside.FOLDER
+    with telling("sync", folder):
+        sync_folder(folder)
+    note(f"The output of {len(paths)} lost processes is now in {folder}")
 
 
 def _numbered(outputs: OutputLogs) -> Iterator[_Numbered]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,3 +246,26 @@ def test_an_older_copy_is_read_once(
         with pytest.raises(StoreCorrupt, match="an older copy"):
             store.stats()
     assert len(loaded) == 1
+
+
+def test_very_much_output_that_was_lost_is_put_aside_at_once(
+    data_dir: Path,
+    open_store: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A sync for each file, while all others wait for the lock, kept the server from starting."""
+    store = open_store()
+    older = (data_dir / "journal.jsonl").read_bytes()
+    for number in range(50):
+        store.add(new_process(f"p{number}"))
+        store.append_output(f"p{number}", chunks("x"))
+    store.close()
+    (data_dir / "journal.jsonl").write_bytes(older)
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), fsync(fd)))
+    open_store()
+    assert len(list((data_dir / "damaged").iterdir())) == 50
+    assert 1 <= len(synced) < 5
+    assert caplog.text.count("The output of 50 lost processes is now in") == 1
