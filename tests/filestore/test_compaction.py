@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_host.errors import NotFound
+from pipeline_host.errors import NotFound, StorageFull
 from pipeline_host.models import ProcessFilter, Workspace
 from pipeline_host.testing.store_base import (
     changes_since,
@@ -20,8 +20,9 @@ from pipeline_host.testing.store_base import (
     text_of,
 )
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_filestore import compaction, pacing
+from pipeline_host_filestore import compaction, files, pacing
 from pipeline_host_filestore.compaction import Compactor
+from pipeline_host_filestore.files import OpenFile
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.settling import Settler
@@ -242,6 +243,33 @@ def test_what_could_not_be_read_is_kept_aside(open_store: Opener, data_dir: Path
     assert b'"id":"Damaged"' in saved.read_bytes()
     assert len(list((data_dir / "output").glob("*/*"))) == 1
     assert [process.id for process in store.list(ProcessFilter()).processes] == ["a", "b"]
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["stopped", "full disk"])
+def test_compactions_in_vain_keep_what_could_not_be_read_once(
+    open_store: Opener, data_dir: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """Each try added a copy of the damage, also where the disk was full already."""
+    store = open_store(NEVER)
+    for process_id in ("a", "damaged", "b"):
+        store.add(new_process(process_id))
+    store.close()
+    path = data_dir / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"id":"damaged"', b'"id":"Damaged"'))
+    store = open_store(NEVER)
+
+    def fail(file: OpenFile, data: bytes, end: int) -> None:
+        raise StorageFull("The disk is full")
+
+    monkeypatch.setattr(files if full else compaction, "append", fail)
+    for _ in range(3):
+        with pytest.raises(StorageFull):
+            compact(store)
+    assert len(list((data_dir / "damaged").iterdir())) == (0 if full else 1)
+    monkeypatch.undo()
+    compact(store)
+    (saved,) = (data_dir / "damaged").iterdir()
+    assert b'"id":"Damaged"' in saved.read_bytes()
 
 
 @pytest.fixture
