@@ -34,6 +34,8 @@ from pipeline_host_filestore.texts import Texts
 from pipeline_host_filestore.window import WINDOW
 
 KEPT_CHANGES: Final = WINDOW
+LEAST_CHANGES: Final = 1000
+LEAST_ROOM: Final = 4 * 1024 * 1024
 LOCK: Final = "compact.lock"
 TEMPORARY: Final = f"{journal.NAME}.tmp"
 RETRY_AFTER: Final = 60.0
@@ -218,8 +220,7 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
     yield journal.header_line(header.epoch, header.generation + 1, snapshot.last)
     for workspace in snapshot.workspaces:
         yield codec.encode(0, operations.encode(KeptWorkspace(workspace=workspace)))
-    for change in snapshot.changes:
-        yield codec.encode(change.seq, operations.encode(KeptChange(change=change)))
+    yield from map(_change_line, _worth_keeping(snapshot))
     for entry in snapshot.entries:
         kept = KeptProcess(
             version=entry.version,
@@ -228,6 +229,25 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
             output=entry.output,
         )
         yield codec.encode(entry.incarnation, operations.encode(kept))
+
+
+def _worth_keeping(snapshot: _Snapshot) -> Sequence[Change]:
+    """The newest changes. Long ones must not make a journal larger than it was: beyond a least
+    number they are kept only while they come to no more than half of it, in bytes.
+    """
+    room = max(snapshot.position // 2, LEAST_ROOM)
+    count, pace = 0, Pace()
+    for change in reversed(snapshot.changes):
+        room -= len(_change_line(change))
+        if room < 0 and count >= LEAST_CHANGES:
+            break
+        count += 1
+        pace.pause()
+    return snapshot.changes[len(snapshot.changes) - count :]
+
+
+def _change_line(change: Change) -> bytes:
+    return codec.encode(change.seq, operations.encode(KeptChange(change=change)))
 
 
 def _flush(lines: list[bytes], file: OpenFile, size: int) -> int:

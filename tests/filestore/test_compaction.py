@@ -145,6 +145,20 @@ def test_as_many_changes_are_kept_as_are_promised(open_store: Opener) -> None:
     assert len(changes_since(later, newest(store) - 10_000)) == 10_000
 
 
+def test_long_changes_do_not_make_a_journal_larger(open_store: Opener, data_dir: Path) -> None:
+    """Each tells the preview, though a record of the journal doesn't repeat it."""
+    store = open_store(NEVER)
+    store.add(new_process(prompt_preview="é" * 3000))
+    for number in range(4000):
+        store.update("p", set_fields(exit_code=number))
+    compact(store)
+    assert (data_dir / "journal.jsonl").stat().st_size < 8 * 1024 * 1024
+    later = open_store(NEVER)
+    kept = changes_since(later, newest(store) - compaction.LEAST_CHANGES)
+    assert len(kept) == compaction.LEAST_CHANGES
+    assert later.changes(newest(store) - 2000).resync
+
+
 def test_it_happens_by_itself_when_most_is_garbage(open_store: Opener, data_dir: Path) -> None:
     store = open_store(SMALL)
     store.add(new_process())
