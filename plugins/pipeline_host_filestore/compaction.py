@@ -93,10 +93,13 @@ class Compactor:
             # An attempt may have failed since the caller saw that it is `wanted`.
             if time.monotonic() < self._not_before:
                 return
-            self._thread = threading.Thread(
-                target=self._run, name="pipeline-host-compactor", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="pipeline-host-compactor", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._later(error)
+                return
+            self._thread = thread
 
     def compact(self, *, force: bool = False) -> bool:
         """Compact now, if it is worth it (or forced) and no other worker does.
@@ -145,8 +148,14 @@ class Compactor:
         except Stopped:
             return
         except (OSError, PipelineHostError) as error:
+            self._later(error)
+        except Exception:  # noqa: BLE001  # it is logged; nobody else would hear of it
             self._not_before = time.monotonic() + RETRY_AFTER
-            _log.warning("The journal could not be compacted, which is tried again: %s", error)
+            _log.exception("The journal could not be compacted, which is tried again")
+
+    def _later(self, error: Exception) -> None:
+        self._not_before = time.monotonic() + RETRY_AFTER
+        _log.warning("The journal could not be compacted, which is tried again: %s", error)
 
     def _write(self, snapshot: _Snapshot, temporary: Path) -> None:
         file = OpenFile(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
