@@ -239,6 +239,7 @@ class Replica:
         following = new.header.generation == old.header.generation + 1
         if not (following and not self.damage and self._go_over(new)):
             self._load_newer(new, locked=locked)
+        self._refused = None
         self._switched()
 
     def _load_newer(self, new: Journal, *, locked: bool) -> None:
@@ -258,7 +259,6 @@ class Replica:
         except BaseException:
             self.journal, self._unusable, self._relocation, self.texts, self.state = kept
             raise
-        self._refused = None
 
     def _refuse_again(self) -> None:
         """Don't read once more what was read in vain, unless somebody has written to it since."""
