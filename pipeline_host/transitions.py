@@ -37,7 +37,8 @@ _RANK: Final[dict[Status, int]] = {
     "failed": 2,
     "cancelled": 2,
 }
-_WORKSPACE_KEYS: Final = ("workspaceId", "workspaceName")
+_WORKSPACE_ID: Final = "workspaceId"
+_WORKSPACE_NAME: Final = "workspaceName"
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -166,16 +167,24 @@ def expired(process: Process) -> Process:
 def _merged_metadata(
     old: dict[str, Any] | None, new: dict[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Merge key by key; ``null`` clears a key, and all of them. What is told of the workspace
-    stays: who follows the one would never be told that a process has left it for another.
-    """
+    """Merge key by key; ``null`` clears a key, and all of them, but never the workspace."""
     old = old or {}
-    kept = {key: old[key] for key in _WORKSPACE_KEYS if old.get(key) is not None}
+    kept = _kept_of_workspace(old, new or {})
     if new is None:
         return kept or None
     given = {key: value for key, value in new.items() if value is not None} | kept
     cleared = new.keys() - given.keys()
     return {key: value for key, value in (old | given).items() if key not in cleared}
+
+
+def _kept_of_workspace(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """A process stays in its workspace: who follows the one would never be told that it has left
+    for another. One that is in none may get another name, with its first workspace or before.
+    """
+    keys = [_WORKSPACE_ID, _WORKSPACE_NAME]
+    if old.get(_WORKSPACE_ID) is None and new.get(_WORKSPACE_NAME) is not None:
+        return {}
+    return {key: old[key] for key in keys if old.get(key) is not None}
 
 
 def _merged_cancellation(

@@ -110,7 +110,9 @@ class Access:
     def _unlocked(self) -> None:
         """Do what must wait until no lock is held."""
         self.tell()
-        if self._state is not None and self._state.replica.relocating:
+        # Read once: another thread may close the store at any moment.
+        state = self._state
+        if state is not None and state.replica.relocating:
             self._settler.start()
 
     def _settle(self) -> bool:
@@ -123,6 +125,7 @@ class Access:
         return more
 
     def _opened(self) -> _Opened:
-        if self._state is None:
+        state = self._state
+        if state is None:
             raise StoreUnavailable("The store is closed")
-        return self._state
+        return state

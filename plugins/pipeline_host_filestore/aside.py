@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Final
 
-from pipeline_host_filestore.files import make_folder, sync_folder, write_file
+from pipeline_host_filestore.files import OpenFile, make_folder, write_file
 
 FOLDER: Final = "damaged"
 
 
 def keep(data_dir: Path, name: str, data: bytes) -> Path:
-    """Write a file into it; returns where it is.
+    """Write a file into it, unless it is there already; returns where it is.
 
     Raises:
-        OSError: it can't be written.
+        OSError: it can't be written; nothing of it is there.
         StoreUnavailable: likewise.
     """
-    path = _free(data_dir, name)
-    write_file(path, data)
+    for path in _paths(data_dir, name):
+        if not path.exists():
+            break
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            # Whoever wrote it may have been killed before it was synced.
+            file = OpenFile(path, os.O_RDONLY)
+            os.fsync(file.fd)
+            return path
+    try:
+        write_file(path, data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return path
 
 
-def move(path: Path, data_dir: Path) -> Path:
-    """Move a file into it; returns where it is now.
+def move(path: Path, data_dir: Path) -> None:
+    """Move a file into it. The folder is not synced.
 
     Raises:
         OSError: it can't be moved.
     """
-    target = _free(data_dir, path.name)
-    path.rename(target)
-    sync_folder(target.parent)
-    return target
+    path.rename(next(free for free in _paths(data_dir, path.name) if not free.exists()))
 
 
-def _free(data_dir: Path, name: str) -> Path:
-    """A path for ``name``, with a number before it where there is one already."""
+def _paths(data_dir: Path, name: str) -> Iterator[Path]:
+    """Where ``name`` may be: at its own path, or with a number before it."""
     folder = data_dir / FOLDER
     make_folder(folder)
-    path, number = folder / name, 1
-    while path.exists():
-        number += 1
-        path = folder / f"{number}-{name}"
-    return path
+    yield folder / name
+    for number in count(2):
+        yield folder / f"{number}-{name}"

@@ -34,6 +34,8 @@ from pipeline_host_filestore.texts import Texts
 from pipeline_host_filestore.window import WINDOW
 
 KEPT_CHANGES: Final = WINDOW
+LEAST_CHANGES: Final = 1000
+LEAST_ROOM: Final = 4 * 1024 * 1024
 LOCK: Final = "compact.lock"
 TEMPORARY: Final = f"{journal.NAME}.tmp"
 RETRY_AFTER: Final = 60.0
@@ -91,10 +93,13 @@ class Compactor:
             # An attempt may have failed since the caller saw that it is `wanted`.
             if time.monotonic() < self._not_before:
                 return
-            self._thread = threading.Thread(
-                target=self._run, name="pipeline-host-compactor", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="pipeline-host-compactor", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._later(error)
+                return
+            self._thread = thread
 
     def compact(self, *, force: bool = False) -> bool:
         """Compact now, if it is worth it (or forced) and no other worker does.
@@ -143,8 +148,14 @@ class Compactor:
         except Stopped:
             return
         except (OSError, PipelineHostError) as error:
+            self._later(error)
+        except Exception:  # noqa: BLE001  # it is logged; nobody else would hear of it
             self._not_before = time.monotonic() + RETRY_AFTER
-            _log.warning("The journal could not be compacted, which is tried again: %s", error)
+            _log.exception("The journal could not be compacted, which is tried again")
+
+    def _later(self, error: Exception) -> None:
+        self._not_before = time.monotonic() + RETRY_AFTER
+        _log.warning("The journal could not be compacted, which is tried again: %s", error)
 
     def _write(self, snapshot: _Snapshot, temporary: Path) -> None:
         file = OpenFile(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
@@ -218,8 +229,7 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
     yield journal.header_line(header.epoch, header.generation + 1, snapshot.last)
     for workspace in snapshot.workspaces:
         yield codec.encode(0, operations.encode(KeptWorkspace(workspace=workspace)))
-    for change in snapshot.changes:
-        yield codec.encode(change.seq, operations.encode(KeptChange(change=change)))
+    yield from map(_change_line, _worth_keeping(snapshot))
     for entry in snapshot.entries:
         kept = KeptProcess(
             version=entry.version,
@@ -228,6 +238,25 @@ def _kept_lines(snapshot: _Snapshot) -> Iterator[bytes]:
             output=entry.output,
         )
         yield codec.encode(entry.incarnation, operations.encode(kept))
+
+
+def _worth_keeping(snapshot: _Snapshot) -> Sequence[Change]:
+    """The newest changes. Long ones must not make a journal larger than it was: beyond a least
+    number they are kept only while they come to no more than half of it, in bytes.
+    """
+    room = max(snapshot.position // 2, LEAST_ROOM)
+    count, pace = 0, Pace()
+    for change in reversed(snapshot.changes):
+        room -= len(_change_line(change))
+        if room < 0 and count >= LEAST_CHANGES:
+            break
+        count += 1
+        pace.pause()
+    return snapshot.changes[len(snapshot.changes) - count :]
+
+
+def _change_line(change: Change) -> bytes:
+    return codec.encode(change.seq, operations.encode(KeptChange(change=change)))
 
 
 def _flush(lines: list[bytes], file: OpenFile, size: int) -> int:

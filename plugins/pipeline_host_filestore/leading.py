@@ -17,6 +17,8 @@ from pipeline_host_filestore.files import OpenFile, append, make_folder, telling
 from pipeline_host_filestore.lock import FileLock
 
 FOLDER: Final = "sinks"
+_DIGITS: Final = 16
+"""Those of the greatest number that JSON carries exactly."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -59,28 +61,18 @@ class Leading:
             return lead
 
     def load(self, name: str) -> int | None:
-        path = self._cursor(name)
-        with telling("read", path):
-            try:
-                text = path.read_bytes()
-            except FileNotFoundError:
-                return None
-        if not text.isdigit():
-            _log.warning("%s: expected a change number; it is left out of account", path)
-            return None
-        return int(text)
+        return _read(self._cursor(name))
 
-    def cursors(self) -> Iterator[int]:
-        """All cursors that were saved.
+    def cursors(self) -> Iterator[tuple[Path, int]]:
+        """All cursors that were saved, and the file of each.
 
         Raises:
             StoreUnavailable: one can't be read.
         """
         for path in self._folder.glob("*.cursor"):
-            with telling("read", path):
-                text = path.read_bytes()
-            if text.isdigit():
-                yield int(text)
+            number = _read(path)
+            if number is not None:
+                yield path, number
 
     def save(self, name: str, seq: int) -> None:
         """Replace the file in one step. It isn't synced: an older cursor only repeats something."""
@@ -100,3 +92,15 @@ class Leading:
 
     def _cursor(self, name: str) -> Path:
         return self._folder / f"{name}.cursor"
+
+
+def _read(path: Path) -> int | None:
+    with telling("read", path):
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None
+    if not text.isdigit() or len(text) > _DIGITS:
+        _log.warning("%s: expected a change number; it is left out of account", path)
+        return None
+    return int(text)

@@ -8,8 +8,9 @@ the facet is gone through with the conditions that are left, in slices and witho
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from sortedcontainers import SortedList
@@ -22,7 +23,6 @@ from pipeline_host_filestore.index import (
     Facet,
     Index,
     Key,
-    key_of,
     of_parent,
     of_status,
     of_type,
@@ -40,9 +40,15 @@ class Listing(NamedTuple):
 
 
 class Search(NamedTuple):
-    """All that may match, as it was at one moment, for :func:`search` to go through."""
+    """All that may match, as it was at one moment, for :func:`search` to go through.
 
-    entries: Sequence[Entry]
+    Attributes:
+        facets: the keys of each facet that is gone through, sorted.
+        entries: theirs, and maybe others', by id.
+    """
+
+    facets: Sequence[Sequence[Key]]
+    entries: Mapping[str, Entry]
     query: ProcessFilter
     conditions: set[str]
     after: Key | None
@@ -69,8 +75,8 @@ def select(index: Index, query: ProcessFilter, epoch: str) -> Listing | Search:
     choice = _choose(index, query)
     left = _conditions(query) - choice.covers
     if left:
-        since = (keys.islice(len(keys) - _from(keys, query)) for keys in choice.facets)
-        return Search(index.of(chain.from_iterable(since)), query, left, after, epoch)
+        since = [list(keys.islice(len(keys) - _from(keys, query))) for keys in choice.facets]
+        return Search(since, index.at_once(since), query, left, after, epoch)
     total = sum(_from(keys, query) for keys in choice.facets)
     keys, cursor = _page(_walk(choice.facets, query, after), query, epoch)
     return Listing(index.of(keys), total, cursor)
@@ -83,15 +89,17 @@ def search(given: Search, whole: Callable[[Entry], Process], pause: Callable[[],
         whole: gives a process with all its texts.
         pause: called between any two processes that are looked at.
     """
-    query = given.query
-    matching: dict[Key, Entry] = {}
-    for entry in given.entries:
-        pause()
-        if _matches(entry, query, given.conditions, whole):
-            matching[key_of(entry)] = entry
-    found = _walk([SortedList(matching)], query, given.after)
-    keys, cursor = _page(found, query, given.epoch)
-    return Listing([matching[key] for key in keys], len(matching), cursor)
+    query, entries = given.query, given.entries
+    matching: list[list[Key]] = []
+    # What matches is in order already, in each facet: nothing is left to be sorted at the end.
+    for facet in given.facets:
+        matching.append([])
+        for key in facet:
+            pause()
+            if _matches(entries[key.id], query, given.conditions, whole):
+                matching[-1].append(key)
+    keys, cursor = _page(_walk_found(matching, query, given.after, pause), query, given.epoch)
+    return Listing([entries[key.id] for key in keys], sum(map(len, matching)), cursor)
 
 
 def _page(found: Iterable[Key], query: ProcessFilter, epoch: str) -> tuple[list[Key], str | None]:
@@ -163,8 +171,41 @@ def _walk_one(
             high = min(high, keys.bisect_left(after))
         return keys.islice(low, max(low, high - skip), reverse=True)
     if after is not None:
-        low = max(low, keys.bisect_left(after._replace(incarnation=after.incarnation + 1)))
+        low = max(low, keys.bisect_left(_behind(after)))
     return keys.islice(min(low + skip, high), high)
+
+
+def _walk_found(
+    matching: Sequence[list[Key]],
+    query: ProcessFilter,
+    after: Key | None,
+    pause: Callable[[], None],
+) -> Iterator[Key]:
+    """As :func:`_walk`, of the matching keys of each facet; merging many takes time, too."""
+    if len(matching) == 1:
+        yield from _walk_list(matching[0], query, after, query.offset)
+        return
+    walks = [_walk_list(keys, query, after) for keys in matching]
+    for number, key in enumerate(heapq.merge(*walks, reverse=query.order == "desc")):
+        pause()
+        if number >= query.offset:
+            yield key
+
+
+def _walk_list(
+    keys: list[Key], query: ProcessFilter, after: Key | None, skip: int = 0
+) -> Iterator[Key]:
+    if query.order == "desc":
+        high = len(keys) if after is None else bisect_left(keys, after)
+        places = range(high - skip - 1, -1, -1)
+    else:
+        low = 0 if after is None else bisect_left(keys, _behind(after))
+        places = range(low + skip, len(keys))
+    return map(keys.__getitem__, places)
+
+
+def _behind(key: Key) -> Key:
+    return key._replace(incarnation=key.incarnation + 1)
 
 
 def _matches(

@@ -7,20 +7,26 @@ that others came in their place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from pipeline_host.errors import StartupError, StoreUnavailable
 from pipeline_host_filestore import aside
 from pipeline_host_filestore.access import Access
-from pipeline_host_filestore.files import telling
+from pipeline_host_filestore.files import sync_folder, telling
 from pipeline_host_filestore.leading import Leading
 from pipeline_host_filestore.outputs import OutputLogs, incarnation_of
 
 MARGIN: Final = 1_000_000
 """How far numbers go on above the highest that is known: changes of which nothing is left but what
 readers remember may have had higher ones."""
+_LIMIT: Final = 10**15
+"""No store comes to so many changes: a number from here on is an error in whatever has it, and
+above it too few are left that JSON carries exactly."""
+
+_Numbered: TypeAlias = tuple[Path, int]
+"""A file, and the number of a change that it tells of."""
 
 
 def make_up_for(
@@ -50,8 +56,9 @@ def _make_up_for(
 ) -> None:
     with access.reading() as replica:
         last = replica.state.last
-    found = {path: number for path, number in _numbered(outputs) if number > last}
-    highest = max([*found.values(), *_told(data_dir, leading)], default=0)
+    found = {path: number for path, number in _believed(_numbered(outputs), note) if number > last}
+    told = [number for _, number in _believed(_told(data_dir, leading), note)]
+    highest = max([*found.values(), *told], default=0)
     if highest <= last:
         return
     with access.writing() as replica:
@@ -72,20 +79,35 @@ def _make_up_for(
 
 
 def _put_aside(paths: Sequence[Path], data_dir: Path, note: Callable[[str], None]) -> None:
+    """Move files away; there may be very many, and others wait, so they are synced together."""
+    if not paths:
+        return
     for path in paths:
         with telling("move", path):
-            note(f"The output of a lost process is now in {aside.move(path, data_dir)}")
+            aside.move(path, data_dir)
+    folder = data_dir / aside.FOLDER
+    with telling("sync", folder):
+        sync_folder(folder)
+    note(f"The output of {len(paths)} lost processes is now in {folder}")
 
 
-def _numbered(outputs: OutputLogs) -> Iterator[tuple[Path, int]]:
+def _numbered(outputs: OutputLogs) -> Iterator[_Numbered]:
     for path in outputs.files():
         number = incarnation_of(path)
         if number is not None:
             yield path, number
 
 
-def _told(data_dir: Path, leading: Leading) -> Iterator[int]:
+def _told(data_dir: Path, leading: Leading) -> Iterator[_Numbered]:
     """Numbers that were given out, as is known from elsewhere."""
     yield from leading.cursors()
     for path in (data_dir / aside.FOLDER).glob("*.jsonl"):
-        yield incarnation_of(path) or 0
+        yield path, incarnation_of(path) or 0
+
+
+def _believed(numbered: Iterable[_Numbered], note: Callable[[str], None]) -> Iterator[_Numbered]:
+    for path, number in numbered:
+        if number < _LIMIT:
+            yield path, number
+        else:
+            note(f"{path}: {number} can't be the number of a change; it is left out of account")

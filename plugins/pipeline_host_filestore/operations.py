@@ -68,6 +68,8 @@ class Remove(Struct, frozen=True, tag_field="op", tag="remove"):
 
 
 class Clear(Struct, frozen=True, tag_field="op", tag="clear"):
+    """Several are removed; with none it only takes its number, and those before are left out."""
+
     time: int
     ids: tuple[str, ...]
 
@@ -75,12 +77,6 @@ class Clear(Struct, frozen=True, tag_field="op", tag="clear"):
 class Register(Struct, frozen=True, tag_field="op", tag="workspace"):
     time: int
     workspace: Workspace
-
-
-class Skip(Struct, frozen=True, tag_field="op", tag="skip"):
-    """No change: numbers up to this record's are not given out (any more)."""
-
-    time: int
 
 
 class KeptProcess(Struct, frozen=True, omit_defaults=True, tag_field="op", tag="kept-process"):
@@ -106,7 +102,7 @@ class KeptChange(Struct, frozen=True, tag_field="op", tag="kept-change"):
     change: Change
 
 
-Mutation: TypeAlias = Add | Update | Remove | Clear | Register | Skip
+Mutation: TypeAlias = Add | Update | Remove | Clear | Register
 Kept: TypeAlias = KeptProcess | KeptWorkspace | KeptChange
 
 

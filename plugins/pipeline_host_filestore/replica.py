@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -19,12 +20,14 @@ from pipeline_host_filestore.codec import Damage, Record
 from pipeline_host_filestore.files import OpenFile, read_at, telling, unavailable
 from pipeline_host_filestore.index import Entry, Place
 from pipeline_host_filestore.journal import Journal
-from pipeline_host_filestore.operations import Mutation, Skip
+from pipeline_host_filestore.operations import Clear, Mutation
 from pipeline_host_filestore.pacing import Pace
 from pipeline_host_filestore.relocation import Missing, Relocation, end_of_known
 from pipeline_host_filestore.state import State
 from pipeline_host_filestore.syncer import Sync
 from pipeline_host_filestore.texts import Texts
+
+_GREATEST: Final = 2**53
 
 
 class InDoubt(Exception):
@@ -61,6 +64,8 @@ class Replica:
         self._relocation: Relocation | None = None
         self.left: list[OpenFile] = []
         """Files that are of no use any more; to close a large one that was deleted takes time."""
+        self._refused: tuple[Journal, int] | None = None
+        """A file that said less than is known, and how long it was."""
         self._load(Journal(path, sync))
 
     @property
@@ -88,7 +93,7 @@ class Replica:
             size, replaced = self.journal.look()
             while replaced:
                 self._read_on(size, final=True)
-                self._move_on()
+                self._move_on(locked=locked)
                 size, replaced = self.journal.look()
             if size != self.journal.position:
                 self._read_on(size, final=locked)
@@ -109,9 +114,14 @@ class Replica:
         """Give out no number up to ``number``; as :meth:`commit`.
 
         Raises:
+            ValueError: ``number`` is greater than JSON carries exactly.
             StoreUnavailable: it could not be written.
         """
-        self._commit(number, Skip(time=now_ms()))
+        if number > _GREATEST:
+            raise ValueError(f"expected a number up to {_GREATEST}, got {number}")
+        # A kind of record that every version of this format reads: one that does not know it would
+        # give out the numbers again, and leave out what was written under higher ones.
+        self._commit(number, Clear(time=now_ms(), ids=()))
 
     def _commit(self, number: int, operation: Mutation) -> None:
         line = codec.encode(number, operations.encode(operation))
@@ -158,7 +168,7 @@ class Replica:
             self.left = [file for of, file in self.texts.files.items() if of != generation]
             self.texts.files = {generation: self.journal.file}
 
-    def _load(self, journal: Journal) -> None:
+    def _load(self, journal: Journal, *, final: bool = False) -> None:
         """Read a journal from its beginning, into a new state."""
         self.journal = journal
         self._unusable: list[Damage] = []
@@ -168,7 +178,7 @@ class Replica:
         size, _ = journal.look()
         # What is in doubt is met again by the refresh that follows, which may take the lock.
         with suppress(InDoubt), self.state.index.filling():
-            self._read_on(size, final=False)
+            self._read_on(size, final=final)
 
     def _read_on(self, size: int, *, final: bool) -> None:
         journal = self.journal
@@ -220,15 +230,45 @@ class Replica:
             f" which nobody was told is kept; {where}"
         )
 
-    def _move_on(self) -> None:
+    def _move_on(self, *, locked: bool) -> None:
         """Go over to the file that took this one's place."""
+        self._refuse_again()
         old, new = self.journal, Journal(self._path, self._sync)
         if new.header.epoch != old.header.epoch:
             raise StoreCorrupt(f"{self._path}: other data lies here now; restart the server")
         following = new.header.generation == old.header.generation + 1
         if not (following and not self.damage and self._go_over(new)):
-            self._load(new)
+            self._load_newer(new, locked=locked)
+        self._refused = None
         self._switched()
+
+    def _load_newer(self, new: Journal, *, locked: bool) -> None:
+        """Load another journal, unless it says less than is known already: then all stays as it is.
+
+        Its numbers would be given a second time, and what was acknowledged would be gone unseen.
+        """
+        kept = self.journal, self._unusable, self._relocation, self.texts, self.state
+        last = self.state.last
+        try:
+            self._load(new, final=locked)
+            if self.state.last < last:
+                if new.doubtful:
+                    raise InDoubt
+                self._refused = new, new.look()[0]
+                raise self._older()
+        except BaseException:
+            self.journal, self._unusable, self._relocation, self.texts, self.state = kept
+            raise
+
+    def _refuse_again(self) -> None:
+        """Don't read once more what was read in vain, unless somebody has written to it since."""
+        if self._refused is not None:
+            refused, size = self._refused
+            if refused.look() == (size, False):
+                raise self._older()
+
+    def _older(self) -> StoreCorrupt:
+        return StoreCorrupt(f"{self._path}: an older copy lies here now; restart the server")
 
     def _go_over(self, new: Journal) -> bool:
         """Read on in the new file, with all that is known; whether that can be done."""

@@ -34,10 +34,13 @@ class Settler:
         with self._lock:
             if self._stopping or self._thread is not None or time.monotonic() < self._not_before:
                 return
-            self._thread = threading.Thread(
-                target=self._run, name="pipeline-host-settler", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="pipeline-host-settler", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._later(error)
+                return
+            self._thread = thread
 
     def close(self) -> None:
         """Stop in the middle."""
@@ -52,8 +55,14 @@ class Settler:
             while not self._stopping and self._take_slice():
                 time.sleep(PAUSE)
         except PipelineHostError as error:
+            self._later(error)
+        except Exception:  # noqa: BLE001  # it is logged; nobody else would hear of it
             self._not_before = time.monotonic() + RETRY_AFTER
-            _log.warning("The move to a compacted journal is tried again: %s", error)
+            _log.exception("The move to a compacted journal is tried again")
         finally:
             with self._lock:
                 self._thread = None
+
+    def _later(self, error: Exception) -> None:
+        self._not_before = time.monotonic() + RETRY_AFTER
+        _log.warning("The move to a compacted journal is tried again: %s", error)

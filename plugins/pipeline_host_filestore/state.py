@@ -24,7 +24,6 @@ from pipeline_host_filestore.operations import (
     Mutation,
     Register,
     Remove,
-    Skip,
     Update,
 )
 from pipeline_host_filestore.texts import LARGE, Texts, held_fields, shortened
@@ -87,8 +86,6 @@ class State:
             case Register(workspace=workspace):
                 self.workspaces[workspace.id] = workspace
                 told = {"kind": "workspace-registered", "workspace": workspace}
-            case Skip():
-                return ()
         self.window.append(Change(seq=place.number, timestamp=operation.time, **told))
         return gone
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_host.errors import NotFound
+from pipeline_host.errors import NotFound, StorageFull
 from pipeline_host.models import ProcessFilter, Workspace
 from pipeline_host.testing.store_base import (
     changes_since,
@@ -20,8 +20,9 @@ from pipeline_host.testing.store_base import (
     text_of,
 )
 from pipeline_host.testing.waiting import wait_until
-from pipeline_host_filestore import compaction, pacing
+from pipeline_host_filestore import compaction, files, pacing
 from pipeline_host_filestore.compaction import Compactor
+from pipeline_host_filestore.files import OpenFile
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.settling import Settler
@@ -144,6 +145,20 @@ def test_as_many_changes_are_kept_as_are_promised(open_store: Opener) -> None:
     assert len(changes_since(later, newest(store) - 10_000)) == 10_000
 
 
+def test_long_changes_do_not_make_a_journal_larger(open_store: Opener, data_dir: Path) -> None:
+    """Each tells the preview, though a record of the journal doesn't repeat it."""
+    store = open_store(NEVER)
+    store.add(new_process(prompt_preview="é" * 3000))
+    for number in range(4000):
+        store.update("p", set_fields(exit_code=number))
+    compact(store)
+    assert (data_dir / "journal.jsonl").stat().st_size < 8 * 1024 * 1024
+    later = open_store(NEVER)
+    kept = changes_since(later, newest(store) - compaction.LEAST_CHANGES)
+    assert len(kept) == compaction.LEAST_CHANGES
+    assert later.changes(newest(store) - 2000).resync
+
+
 def test_it_happens_by_itself_when_most_is_garbage(open_store: Opener, data_dir: Path) -> None:
     store = open_store(SMALL)
     store.add(new_process())
@@ -242,6 +257,33 @@ def test_what_could_not_be_read_is_kept_aside(open_store: Opener, data_dir: Path
     assert b'"id":"Damaged"' in saved.read_bytes()
     assert len(list((data_dir / "output").glob("*/*"))) == 1
     assert [process.id for process in store.list(ProcessFilter()).processes] == ["a", "b"]
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["stopped", "full disk"])
+def test_compactions_in_vain_keep_what_could_not_be_read_once(
+    open_store: Opener, data_dir: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """Each try added a copy of the damage, also where the disk was full already."""
+    store = open_store(NEVER)
+    for process_id in ("a", "damaged", "b"):
+        store.add(new_process(process_id))
+    store.close()
+    path = data_dir / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"id":"damaged"', b'"id":"Damaged"'))
+    store = open_store(NEVER)
+
+    def fail(file: OpenFile, data: bytes, end: int) -> None:
+        raise StorageFull("The disk is full")
+
+    monkeypatch.setattr(files if full else compaction, "append", fail)
+    for _ in range(3):
+        with pytest.raises(StorageFull):
+            compact(store)
+    assert len(list((data_dir / "damaged").iterdir())) == (0 if full else 1)
+    monkeypatch.undo()
+    compact(store)
+    (saved,) = (data_dir / "damaged").iterdir()
+    assert b'"id":"Damaged"' in saved.read_bytes()
 
 
 @pytest.fixture

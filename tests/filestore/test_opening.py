@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from pipeline_host.errors import StartupError, StoreCorrupt, StoreUnavailable
 from pipeline_host.testing.store_base import chunks, new_process, race
 from pipeline_host_filestore import codec, files, journal, opening
+from pipeline_host_filestore.access import Access
 from pipeline_host_filestore.lock import FileLock
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
@@ -204,6 +206,25 @@ def test_a_closed_store_says_so(store: FileProcessStore) -> None:
     for call in (lambda: store.get("p"), lambda: store.add(new_process()), store.stats):
         with pytest.raises(StoreUnavailable, match="The store is closed"):
             call()
+
+
+def test_a_reader_may_end_while_the_store_is_closed(store: FileProcessStore) -> None:
+    class Closing(Access):
+        """Another thread closes it between any two looks at it."""
+
+        @property
+        def _state(self) -> object:
+            state, self.kept = self.kept, None
+            return state
+
+        @_state.setter
+        def _state(self, state: object) -> None:
+            self.kept = state
+
+    closing = Closing(*store._access._opened(), deque())
+    closing._unlocked()
+    with pytest.raises(StoreUnavailable, match="The store is closed"):
+        closing._opened()
 
 
 def test_other_data_in_its_place_is_noticed(

@@ -226,6 +226,21 @@ class TestPatched:
         after = patched(process(metadata=metadata), ProcessPatch(metadata=given))
         assert after.metadata == (metadata or {}) | given
 
+    def test_with_its_first_workspace_a_process_gets_the_name_of_that(self) -> None:
+        before = process(metadata={"workspaceName": "old", "a": 1})
+        given = {"workspaceId": "w", "workspaceName": "one"}
+        after = patched(before, ProcessPatch(metadata=given))
+        assert after.metadata == {"a": 1} | given
+        assert patched(after, ProcessPatch(metadata={"workspaceName": "two"})) is after
+
+    @pytest.mark.parametrize("name", [{}, {"workspaceName": None}])
+    def test_a_name_is_kept_where_no_other_is_given(self, name: dict[str, Any]) -> None:
+        before = process(metadata={"workspaceName": "old"})
+        after = patched(before, ProcessPatch(metadata=name | {"workspaceId": "w"}))
+        assert after.metadata == {"workspaceId": "w", "workspaceName": "old"}
+        assert patched(before, ProcessPatch(metadata=name)) is before
+        assert patched(before, ProcessPatch(metadata=None)) is before
+
     def test_all_metadata_can_be_cleared_where_there_is_no_workspace(self) -> None:
         before = process(metadata={"a": 1})
         assert patched(before, ProcessPatch(metadata=None)).metadata is None
