@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Callable
 from typing import Final
 
 from pipeline_host.cli.common import tell, write_all
 
 STREAMS: Final = {"stdout": 1, "stderr": 2}
+
+
+def terminals() -> dict[str, int]:
+    """Which of our streams are terminals: their names and descriptors."""
+    return {name: descriptor for name, descriptor in STREAMS.items() if os.isatty(descriptor)}
 
 
 class Copier:

@@ -36,6 +36,8 @@ class Job:
     flush_timeout: float
     spool: Path | None
     lease: float
+    tty: bool
+    """Whether the command sees a terminal where our own output is one."""
 
     @property
     def preview(self) -> str:

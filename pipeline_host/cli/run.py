@@ -71,6 +71,9 @@ def _lease(context: click.Context, option: click.Parameter, value: float) -> flo
     help="After how long without a word from here the server takes the process for lost, and "
     "failed; 0 for never, such as for a command that is to be stopped with Ctrl-Z for long.",
 )
+@click.option(
+    "--no-tty", is_flag=True, help="Run the command as in a pipe, even where we have a terminal."
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run_command(
     server: str,
@@ -83,6 +86,7 @@ def run_command(
     flush_timeout: float,
     spool: Path | None,
     lease: float,
+    no_tty: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run COMMAND, and report its output and its end as they come.
@@ -93,9 +97,10 @@ def run_command(
     for the command. A child that it leaves in the background can write until a second of silence,
     at most for ten seconds.
 
-    It runs as in a pipe, without a terminal: programs that leave out colours or hold output back
-    for that reason have settings such as FORCE_COLOR=1 or PYTHONUNBUFFERED=1, or can be run by
-    "stdbuf -oL"; what asks for a password at the terminal can't.
+    Where our output is a terminal, the command's is one too, of the same size; elsewhere, and with
+    --no-tty, it is a pipe. Keys reach the command through its standard input only: what opens the
+    terminal itself for them (a pager, a prompt for a password) can't have it. So for what pages
+    its output, such as "git log", set PAGER=cat or give --no-tty.
     """
     job = Job(
         command=command,
@@ -109,6 +114,7 @@ def run_command(
         flush_timeout=flush_timeout,
         spool=spool,
         lease=lease,
+        tty=not no_tty,
     )
     try:
         process = Run(job)

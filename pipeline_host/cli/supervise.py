@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, Final
 
 from pipeline_host.cli.common import tell, visible
-from pipeline_host.cli.copying import Copier
+from pipeline_host.cli.copying import Copier, terminals
 from pipeline_host.cli.job import Job
 from pipeline_host.client import Drop, ExtensionClient
 from pipeline_host.client.batch import clean
@@ -39,6 +39,7 @@ class Run:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._control = Control()
+        self._command: Command | None = None
         self._signals: list[int] = []
         self._signal_time: str | None = None
         self._lock = threading.Lock()
@@ -72,16 +73,21 @@ class Run:
         if self._signals:
             return 128 + self._signals[0], None
         copier = Copier(partial(self._client.output, self._process_id))
-        environment = self._job.environment(self._process_id)
         try:
-            command = Command(self._job.command, environment, copier.take, self._control)
+            command = self._command = self._start(copier)
         except OSError as error:
             sentence = f"{self._job.command[0]}: {error.strerror}"
             tell(visible(sentence))
             return (NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE), sentence
+        command.resize()  # Our terminal may have changed before there was a command to tell.
         code = command.wait()
         copier.finish()
         return (128 - code if code < 0 else code), _error(code)
+
+    def _start(self, copier: Copier) -> Command:
+        environment = self._job.environment(self._process_id)
+        ours = terminals() if self._job.tty else {}
+        return Command(self._job.command, environment, copier.take, self._control, ours)
 
     def _report_end(self, code: int, error: str | None) -> None:
         with self._lock:
@@ -165,7 +171,7 @@ class Run:
     def _signal_handlers(self) -> Iterator[None]:
         """Obey signals, but those that whoever started us wanted ignored (``nohup``, ``&``)."""
         handlers = dict.fromkeys((*_ASKING, *_ENDING), self._on_signal)
-        handlers[signal.SIGTSTP] = self._on_stop
+        handlers |= {signal.SIGTSTP: self._on_stop, signal.SIGWINCH: self._on_resize}
         before = {signum: signal.getsignal(signum) for signum in handlers}
         wanted = [signum for signum in handlers if before[signum] != signal.SIG_IGN]
         for signum in wanted:
@@ -191,7 +197,12 @@ class Run:
         """Ctrl-Z: the command isn't in the terminal's group, so it is stopped along with us."""
         self._control.send_now(signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
+        self._on_resize(signum, frame)  # Only who is in the foreground is told of a new size.
         self._control.send_now(signal.SIGCONT)
+
+    def _on_resize(self, signum: int, frame: FrameType | None) -> None:
+        if self._command is not None:
+            self._command.resize()
 
 
 class _Impatient(Exception):

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import queue
 import selectors
 import signal
-import struct
 import subprocess
-import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pipeline_host.client.channels import Channel, open_channel
+
 READ_SIZE: Final = 64 * 1024
 SILENCE: Final = 1.0
-"""How long a pipe that others still hold may be silent once the command has ended, in seconds."""
+"""How long a stream that others still hold may be silent once the command has ended, in seconds."""
 LINGER: Final = 10.0
 """For how long others may go on writing to it at most, in seconds."""
 
@@ -106,15 +105,19 @@ class Command:
     """A command in a session of its own, with our standard input; started when this is made.
 
     Its output is what it and its children wrote until it ended, and what its children still write
-    after that until they are silent for :data:`SILENCE`, at most for :data:`LINGER`. Then the
-    pipes are closed, so that a child that went into the background holds nobody up.
+    after that until they are silent for :data:`SILENCE`, at most for :data:`LINGER`. Then its
+    streams are closed, so that a child that went into the background holds nobody up.
 
     Args:
         argv: the program and its arguments.
         environment: all its environment variables.
-        on_output: called in the thread that calls :meth:`wait`. Where it returns False that pipe
-            is closed, so that the command gets SIGPIPE, as if it wrote to our output itself.
+        on_output: called in the thread that calls :meth:`wait`. Where it returns False that
+            stream is closed, so that the command gets SIGPIPE (EIO at a pseudo-terminal), as if
+            it wrote to our output itself.
         control: how to end it.
+        terminals: for ``stdout``, ``stderr`` or both the descriptor of a terminal of ours: the
+            command gets a pseudo-terminal for it, with a window of the same size. The others
+            are pipes.
 
     Raises:
         OSError: it can't be started.
@@ -126,23 +129,17 @@ class Command:
         environment: Mapping[str, str],
         on_output: OnOutput,
         control: Control,
+        terminals: Mapping[str, int] | None = None,
     ) -> None:
         self._on_output = on_output
-        self._process = subprocess.Popen(
-            list(argv),
-            env=dict(environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        self._channels: dict[str, Channel] = {}
+        self._process = self._start(argv, environment, terminals or {})
         self._control = control
         control.attach(self._process.pid)
-        pipes = {"stdout": self._process.stdout, "stderr": self._process.stderr}
-        self._pipes = {name: pipe for name, pipe in pipes.items() if pipe is not None}
         self._selector = selectors.DefaultSelector()
-        for name, pipe in self._pipes.items():
-            self._selector.register(pipe, selectors.EVENT_READ, name)
+        for name, channel in self._channels.items():
+            channel.give_away()
+            self._selector.register(channel, selectors.EVENT_READ, name)
         self._ended_at: float | None = None
         self._end, end_writer = os.pipe()
         self._selector.register(self._end, selectors.EVENT_READ)
@@ -151,9 +148,32 @@ class Command:
         )
         self._watcher.start()
 
+    def _start(
+        self, argv: Sequence[str], environment: Mapping[str, str], terminals: Mapping[str, int]
+    ) -> subprocess.Popen[bytes]:
+        with ExitStack() as failing:
+            for name in ("stdout", "stderr"):
+                self._channels[name] = channel = open_channel(terminals.get(name))
+                failing.callback(channel.close)
+            process = subprocess.Popen(
+                list(argv),
+                env=dict(environment),
+                stdout=self._channels["stdout"].inner,
+                stderr=self._channels["stderr"].inner,
+                start_new_session=True,
+            )
+            failing.pop_all()
+        return process
+
+    def resize(self) -> None:
+        """Tell the command our terminals' size, if it is another now; in a signal handler too."""
+        changed = [channel.resize() for channel in self._channels.values()]
+        if any(changed):
+            self._control.send_now(signal.SIGWINCH)
+
     def wait(self) -> int:
         """Pass on the output until the command has ended; its exit code, -n for signal n."""
-        while self._pipes or self._ended_at is None:
+        while self._channels or self._ended_at is None:
             patience = self._patience()
             ready = self._selector.select(patience) if patience != 0 else []
             if not ready:
@@ -163,9 +183,11 @@ class Command:
                     self._selector.unregister(self._end)
                     self._ended_at = time.monotonic()
                 else:
-                    self._pass_on(key.data, READ_SIZE)
-        for name in tuple(self._pipes):
-            self._pass_on_rest(name)
+                    self._pass_on(key.data, self._channels[key.data].read(READ_SIZE))
+        for name, channel in tuple(self._channels.items()):
+            # What is in it now may be the command's own, so it is not left behind.
+            self._pass_on(name, channel.read_rest())
+            self._close(name)
         return self._reap()
 
     def _patience(self) -> float | None:
@@ -177,23 +199,14 @@ class Command:
             return max(0.0, self._control.kill_at + SILENCE - now)
         return max(0.0, min(SILENCE, self._ended_at + LINGER - now))
 
-    def _pass_on(self, name: str, length: int) -> None:
-        data = os.read(self._pipes[name].fileno(), length)
-        if not data or not self._on_output(name, data):
+    def _pass_on(self, name: str, data: bytes | None) -> None:
+        if data is not None and (not data or not self._on_output(name, data)):
             self._close(name)
 
-    def _pass_on_rest(self, name: str) -> None:
-        """What is in the pipe now may be the command's own, so it is not left behind."""
-        waiting = fcntl.ioctl(self._pipes[name], termios.FIONREAD, bytes(4))
-        (length,) = struct.unpack("i", waiting)
-        if length:
-            self._pass_on(name, length)
-        self._close(name)
-
     def _close(self, name: str) -> None:
-        if pipe := self._pipes.pop(name, None):
-            self._selector.unregister(pipe)
-            pipe.close()
+        if channel := self._channels.pop(name, None):
+            self._selector.unregister(channel)
+            channel.close()
 
     def _await_end(self, end_writer: int) -> None:
         # Not reaped yet, so that its process group's number can't become somebody else's.
