@@ -17,6 +17,8 @@ from pipeline_host.times import now
 GRACE_VARIABLE: Final = "PIPELINE_HOST_GRACE"
 SPOOL_VARIABLE: Final = "PIPELINE_HOST_SPOOL"
 PREVIEW_LENGTH: Final = 100
+PAGERS: Final = ("PAGER", "GIT_PAGER", "MANPAGER", "SYSTEMD_PAGER")
+"""Variables that name a pager. One that waits for keys which never come would hang."""
 INNER_GRACE: Final = 0.8
 """The part of our grace that a run within the command gets, to end its own command before us."""
 
@@ -68,12 +70,21 @@ class Job:
             key: clean(value) if isinstance(value, str) else value for key, value in told.items()
         }
 
-    def environment(self, process_id: str) -> dict[str, str]:
-        return os.environ | {
-            URL_VARIABLE: self.server,
-            PROCESS_VARIABLE: process_id,
-            GRACE_VARIABLE: str(self.grace * INNER_GRACE),
-        }
+    def environment(self, process_id: str, *, terminal: bool) -> dict[str, str]:
+        """The command's environment variables.
+
+        Args:
+            terminal: its standard output is one, in which no key reaches a pager.
+        """
+        return (
+            os.environ
+            | dict.fromkeys(PAGERS if terminal else (), "cat")
+            | {
+                URL_VARIABLE: self.server,
+                PROCESS_VARIABLE: process_id,
+                GRACE_VARIABLE: str(self.grace * INNER_GRACE),
+            }
+        )
 
 
 def _here() -> Path:

@@ -99,8 +99,8 @@ def run_command(
 
     Where our output is a terminal, the command's is one too, of the same size; elsewhere, and with
     --no-tty, it is a pipe. Keys reach the command through its standard input only: what opens the
-    terminal itself for them (a pager, a prompt for a password) can't have it. So for what pages
-    its output, such as "git log", set PAGER=cat or give --no-tty.
+    terminal itself for them, such as a prompt for a password, can't have it. So PAGER and its
+    like are set to "cat" there: "git log" shows all of its output instead of a page.
     """
     job = Job(
         command=command,

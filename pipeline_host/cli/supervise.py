@@ -85,8 +85,8 @@ class Run:
         return (128 - code if code < 0 else code), _error(code)
 
     def _start(self, copier: Copier) -> Command:
-        environment = self._job.environment(self._process_id)
         ours = terminals() if self._job.tty else {}
+        environment = self._job.environment(self._process_id, terminal="stdout" in ours)
         return Command(self._job.command, environment, copier.take, self._control, ours)
 
     def _report_end(self, code: int, error: str | None) -> None:

@@ -167,6 +167,19 @@ def test_a_stream_that_goes_elsewhere_is_no_terminal(
     assert sorted(api.output(name).split()) == [b"False", b"True"]
 
 
+@pytest.mark.parametrize(
+    ("options", "pagers"), [((), b"cat cat\r\n"), (("--no-tty",), b"less less\r\n")]
+)
+def test_a_pager_that_would_wait_for_keys_is_not_started(
+    in_terminal: Callable[..., InTerminal], options: tuple[str, ...], pagers: bytes
+) -> None:
+    show = python("import os; print(os.environ['PAGER'], os.environ['GIT_PAGER'])")
+    variables = {**os.environ, "PAGER": "less", "GIT_PAGER": "less"}
+    running = in_terminal(*options, *show, env=variables)
+    assert running.end() == 0
+    assert running.shown == pagers
+
+
 def test_without_a_terminal_it_is_as_in_a_pipe(in_terminal: Callable[..., InTerminal]) -> None:
     running = in_terminal("--no-tty", *python("import os; print(os.isatty(1), os.isatty(2))"))
     assert running.end() == 0
