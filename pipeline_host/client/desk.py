@@ -10,7 +10,7 @@ from pipeline_host.client.entry import Entry
 from pipeline_host.client.errors import ClientError
 from pipeline_host.client.items import Create, Drop, Item, Output, Register, Remove, lane, weight
 from pipeline_host.client.known import KnownProcesses
-from pipeline_host.client.outbox import Outbox
+from pipeline_host.client.outbox import UNCREATED, Outbox
 from pipeline_host.client.spool import Spool
 from pipeline_host.client.telling import Teller
 from pipeline_host.client.waiting import Waiting
@@ -140,5 +140,5 @@ class Desk:
     def _tell_lost(self, lost: Iterable[tuple[Entry, str]]) -> None:
         for entry, reason in lost:
             if isinstance(entry.first, Create):
-                self.known[entry.first.process_id].refused = reason
+                self.known[entry.first.process_id].refused = UNCREATED
             self.drop(entry.item, reason)

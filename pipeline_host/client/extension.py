@@ -43,8 +43,9 @@ class ExtensionClient(Looking):
         server_url: such as ``http://127.0.0.1:4000``.
         workspace: what processes belong to: a folder, or a record ``{id, name, rootPath, color?}``.
         token: sent as ``Authorization: Bearer …``.
-        max_queue: how many calls may wait; beyond that the oldest is dropped and told to
-            ``on_drop``. None for no limit: what memory has no room for waits in a temporary file.
+        max_queue: how many requests may wait; beyond that the oldest is dropped and told to
+            ``on_drop``, a process's creation last, and then all of it. None for no limit: what
+            memory has no room for waits in a temporary file.
         spool: a folder in which the queue is kept on disk, so that what waits when this program
             ends is sent when it starts again.
         offline: True queues everything without sending anything; see :attr:`offline`.

@@ -174,6 +174,13 @@ def overtakes(item: Item, other: Item) -> bool:
     return False
 
 
+def is_end(item: Item) -> bool:
+    """Whether it ends its process."""
+    if not isinstance(item, Update):
+        return False
+    return item.changes.get("status") in ENDS or item.changes.get("endTime") is not None
+
+
 def to_json(item: Item) -> dict[str, Any]:
     """An item as it is kept on disk."""
     match item:
