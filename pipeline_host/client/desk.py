@@ -82,12 +82,18 @@ class Desk:
                 entry.offset = entry.offset if offset is None else offset
                 self.spool.sending(entry)
 
-    def drop(self, item: Item | None, reason: str, error: Exception | None = None) -> None:
-        """Tell the owner of something that isn't sent."""
+    def drop(self, item: Item, reason: str, error: Exception | None = None, lost: int = 0) -> None:
+        """Tell the owner of something that isn't sent.
+
+        Args:
+            item: what it is.
+            reason: a sentence that says why.
+            error: what was wrong.
+            lost: how many bytes of output were lost beside what the item has.
+        """
         with self.changed:
-            process_id = None if item is None else item.process_id
-            size = weight(item) if isinstance(item, Output) else 0
-            self.teller.drop(Drop(item, process_id, reason, error, output_bytes=size))
+            size = lost + (weight(item) if isinstance(item, Output) else 0)
+            self.teller.drop(Drop(item, item.process_id, reason, error, output_bytes=size))
             self.changed.notify_all()
 
     def give_up(self, process_id: str, reason: str) -> None:

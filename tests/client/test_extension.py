@@ -653,6 +653,7 @@ def test_a_server_that_lost_output_gets_what_there_still_is(
     assert client.flush(10)
     assert server.output("a") == b"kept"
     assert told.reasons == ["the server lost 4 bytes of output that it had acknowledged"]
+    assert [drop.output_bytes for drop in told.drops] == [4]
 
 
 NONSENSE: dict[str, Callable[[ExtensionClient], object]] = {
