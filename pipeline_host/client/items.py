@@ -208,7 +208,8 @@ def from_json(value: Json) -> Item:
             case "register":
                 return Register(value["workspace"])
             case "create":
-                exclusive = value.get("exclusive", False)  # older spools don't say
+                # Older spools don't say: all were, then.
+                exclusive = value.get("exclusive", True)
                 return Create(value["id"], value["process"], value["fresh"], exclusive)
             case "update":
                 return Update(value["id"], value["changes"])

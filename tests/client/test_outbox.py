@@ -170,6 +170,12 @@ def test_an_item_can_be_kept_on_disk(item: Item) -> None:
     assert from_json(to_json(item)) == item
 
 
+def test_a_creation_of_an_older_spool_leaves_what_is_there_alone_as_it_did_then() -> None:
+    old = to_json(Create("a", {"id": "a"}))
+    del old["exclusive"]
+    assert from_json(old) == Create("a", {"id": "a"}, exclusive=True)
+
+
 def test_what_the_server_would_refuse_takes_nothing_else_with_it() -> None:
     good, late = {"result": "r"}, {"error": "e"}
     refused = (
