@@ -51,7 +51,8 @@ class ExtensionClient(Looking):
         offline: True queues everything without sending anything; see :attr:`offline`.
         on_connection_change: called with True when the server answers, with False when it
             can't be reached any more. Like ``on_drop`` it is called in the client's own thread.
-        on_drop: called for everything that won't be sent, with the reason.
+        on_drop: called for what won't be sent, with the reason; of much that is dropped at a
+            time, one call stands for several, see ``count``.
         on_terminal: called with a process's id and status when the server refuses something
             because that process has ended there.
         timeout: seconds to wait for the connection, and for each part of an answer.
