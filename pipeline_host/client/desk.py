@@ -10,7 +10,7 @@ from pipeline_host.client.entry import Entry
 from pipeline_host.client.errors import ClientError
 from pipeline_host.client.items import Create, Drop, Item, Output, Register, Remove, lane, weight
 from pipeline_host.client.known import KnownProcesses
-from pipeline_host.client.outbox import Outbox
+from pipeline_host.client.outbox import UNCREATED, Outbox
 from pipeline_host.client.spool import Spool
 from pipeline_host.client.telling import Teller
 from pipeline_host.client.waiting import Waiting
@@ -82,12 +82,18 @@ class Desk:
                 entry.offset = entry.offset if offset is None else offset
                 self.spool.sending(entry)
 
-    def drop(self, item: Item | None, reason: str, error: Exception | None = None) -> None:
-        """Tell the owner of something that isn't sent."""
+    def drop(self, item: Item, reason: str, error: Exception | None = None, lost: int = 0) -> None:
+        """Tell the owner of something that isn't sent.
+
+        Args:
+            item: what it is.
+            reason: a sentence that says why.
+            error: what was wrong.
+            lost: how many bytes of output were lost beside what the item has.
+        """
         with self.changed:
-            process_id = None if item is None else item.process_id
-            size = weight(item) if isinstance(item, Output) else 0
-            self.teller.drop(Drop(item, process_id, reason, error, output_bytes=size))
+            size = lost + (weight(item) if isinstance(item, Output) else 0)
+            self.teller.drop(Drop(item, item.process_id, reason, error, output_bytes=size))
             self.changed.notify_all()
 
     def give_up(self, process_id: str, reason: str) -> None:
@@ -140,5 +146,5 @@ class Desk:
     def _tell_lost(self, lost: Iterable[tuple[Entry, str]]) -> None:
         for entry, reason in lost:
             if isinstance(entry.first, Create):
-                self.known[entry.first.process_id].refused = reason
+                self.known[entry.first.process_id].refused = UNCREATED
             self.drop(entry.item, reason)

@@ -43,14 +43,16 @@ class ExtensionClient(Looking):
         server_url: such as ``http://127.0.0.1:4000``.
         workspace: what processes belong to: a folder, or a record ``{id, name, rootPath, color?}``.
         token: sent as ``Authorization: Bearer …``.
-        max_queue: how many calls may wait; beyond that the oldest is dropped and told to
-            ``on_drop``. None for no limit: what memory has no room for waits in a temporary file.
+        max_queue: how many requests may wait; beyond that the oldest is dropped and told to
+            ``on_drop``, a process's creation last, and then all of it. None for no limit: what
+            memory has no room for waits in a temporary file.
         spool: a folder in which the queue is kept on disk, so that what waits when this program
             ends is sent when it starts again.
         offline: True queues everything without sending anything; see :attr:`offline`.
         on_connection_change: called with True when the server answers, with False when it
             can't be reached any more. Like ``on_drop`` it is called in the client's own thread.
-        on_drop: called for everything that won't be sent, with the reason.
+        on_drop: called for what won't be sent, with the reason; of much that is dropped at a
+            time, one call stands for several, see ``count``.
         on_terminal: called with a process's id and status when the server refuses something
             because that process has ended there.
         timeout: seconds to wait for the connection, and for each part of an answer.

@@ -174,6 +174,13 @@ def overtakes(item: Item, other: Item) -> bool:
     return False
 
 
+def is_end(item: Item) -> bool:
+    """Whether it ends its process."""
+    if not isinstance(item, Update):
+        return False
+    return item.changes.get("status") in ENDS or item.changes.get("endTime") is not None
+
+
 def to_json(item: Item) -> dict[str, Any]:
     """An item as it is kept on disk."""
     match item:
@@ -201,7 +208,8 @@ def from_json(value: Json) -> Item:
             case "register":
                 return Register(value["workspace"])
             case "create":
-                exclusive = value.get("exclusive", False)  # older spools don't say
+                # Older spools don't say: all were, then.
+                exclusive = value.get("exclusive", True)
                 return Create(value["id"], value["process"], value["fresh"], exclusive)
             case "update":
                 return Update(value["id"], value["changes"])

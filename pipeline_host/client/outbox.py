@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 
 from pipeline_host.client.entry import OVERHEAD, Entry, Shelf
@@ -15,6 +15,7 @@ from pipeline_host.client.items import (
     Item,
     Output,
     Remove,
+    is_end,
     lane,
     overtakes,
     weight,
@@ -27,7 +28,8 @@ MEMORY_LIMIT: Final = 64 * 1024 * 1024
 NEAR: Final = 64
 """How many entries an item may overtake to be merged into one."""
 
-FULL: Final = "the queue was full, and this was the oldest that waited in it"
+FULL: Final = "the queue was full, and this was the oldest in it that could be left out"
+UNCREATED: Final = "the queue was full, and the creation of its process was left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Outbox:
         if last is not None:
             self._relieve(last)
         entry = self._append(item)
-        return Put(entry, True, needless, self._make_room())
+        return Put(entry, True, needless, self._make_room(entry))
 
     def restore(self, parts: Sequence[Item], *, frozen: bool, offset: int | None) -> Entry:
         """Add an entry that was merged of these; nothing is dropped for it, see :meth:`trim`.
@@ -220,12 +222,15 @@ class Outbox:
         sent = len(waiting) < len(entries) or any(isinstance(e.first, Remove) for e in waiting)
         return needless, not sent and any(create.fresh for create in creates)
 
-    def _make_room(self) -> tuple[tuple[Entry, str], ...]:
+    def _make_room(self, new: Entry | None = None) -> tuple[tuple[Entry, str], ...]:
+        """Drop what is too much; ``new`` was just put, and is no older than anything."""
         lost: list[tuple[Entry, str]] = []
         while self._too_much() and (oldest := self._oldest_waiting()) is not None:
-            victim = self._first_after(oldest) or oldest
+            victim = self._first_after(oldest, new) or oldest
             self.settle(victim)
             lost.append((victim, FULL))
+            if isinstance(victim.first, Create):
+                lost.extend((orphan, UNCREATED) for orphan in self.orphans(victim.lane))
         return tuple(lost)
 
     def _too_much(self) -> bool:
@@ -236,12 +241,14 @@ class Outbox:
     def _oldest_waiting(self) -> Entry | None:
         return next((entry for entry in self._all.values() if not entry.frozen), None)
 
-    def _first_after(self, entry: Entry) -> Entry | None:
-        """What waits next for a process that is to be created: without that it is of no use."""
+    def _first_after(self, entry: Entry, new: Entry | None) -> Entry | None:
+        """What may go before the creation of its process, without which it is of no use.
+
+        That is not its end: a process that was created would be running for ever.
+        """
         if not isinstance(entry.first, Create):
             return None
         entries = self._lanes[entry.lane]
-        following = next(islice(entries, entries.index(entry) + 1, None), None)
-        if following is None or isinstance(following.first, Create | Remove):
-            return None
-        return following
+        following = islice(entries, entries.index(entry) + 1, None)
+        its = takewhile(lambda each: not isinstance(each.first, Create | Remove), following)
+        return next((each for each in its if each is not new and not is_end(each.first)), None)

@@ -14,6 +14,7 @@ from pipeline_host.client.courier import Courier
 from pipeline_host.client.desk import Desk
 from pipeline_host.client.items import Drop, Item
 from pipeline_host.client.postman import Postman
+from pipeline_host.client.tidying import Tidier
 from pipeline_host.client.transport import Transport
 from pipeline_host.client.waiting import HURRIED
 
@@ -35,6 +36,7 @@ class PostOffice:
     def __init__(self, transport: Transport, desk: Desk, *, offline: bool = False) -> None:
         self._desk = desk
         self._postman = Postman(desk, Courier(transport, desk.known))
+        self._tidier = Tidier(desk)
         self._changed = desk.changed
         self._thread: threading.Thread | None = None
         self._offline = offline
@@ -62,6 +64,7 @@ class PostOffice:
                 self._desk.drop(item, CLOSED)
             else:
                 self._desk.put(item)
+                self._tidier.begin()
         self._start()
 
     def refuse(self, drop: Drop) -> None:
@@ -151,7 +154,6 @@ class PostOffice:
         while (work := self._next()) is not None:
             try:
                 work()
-                self._desk.spool.tidy(self._desk.outbox, self._changed)
             except Exception:
                 log.exception("the client made a mistake, and goes on")
                 with self._changed:
@@ -165,6 +167,7 @@ class PostOffice:
         """What is to be done, once there is something; None when the client is closed."""
         with self._changed:
             while self._desk.teller or not self._closed:
+                self._tidier.begin()
                 now = time.monotonic()
                 work = self._desk.teller.tell if self._desk.teller else self._due(now)
                 if work is not None:
@@ -176,8 +179,6 @@ class PostOffice:
 
     def _due(self, now: float) -> Callable[[], None] | None:
         desk = self._desk
-        if desk.spool.untidy:
-            return _nothing  # it is tidied after whatever is done
         if self._offline or not (len(desk.outbox) or desk.known.leased):
             return None
         if self._flushing:
@@ -215,7 +216,3 @@ class PostOffice:
         lanes = desk.waiting.lanes_left(now)
         times.extend([] if lanes is None else [lanes])
         return max(min(times), 0.01) if times else None
-
-
-def _nothing() -> None:
-    pass

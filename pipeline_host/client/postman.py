@@ -48,7 +48,8 @@ class Postman:
             self._courier.deliver(item, entry.offset, partial(self._desk.sending, entry))
         except LostOutput as error:
             entry.offset = None
-            self._desk.drop(Output(str(item.process_id), ()), str(error), error)
+            lost = Output(str(item.process_id), ())
+            self._desk.drop(lost, str(error), error, error.missing)
         except ClientError as error:
             if error.retryable:
                 self._failed(entry.lane, error)

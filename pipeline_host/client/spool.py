@@ -93,6 +93,8 @@ class Spool:
         self, file: SpoolFile, outbox: Outbox, lock: AbstractContextManager[object]
     ) -> None:
         with lock:
+            if not file.worth_rewriting:
+                return  # it was closed meanwhile
             if any(entry.shelved for entry in outbox):
                 file.postpone()  # memory has no room for all of it
                 return

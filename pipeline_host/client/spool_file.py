@@ -43,7 +43,7 @@ class SpoolFile:
         self._sizes: dict[int, int] = {}
         self._live = 0
         self._kept = 0
-        self._rewriting = False
+        self._new: Rewrite | None = None
         self._told = False
 
     @classmethod
@@ -112,7 +112,7 @@ class SpoolFile:
 
         It also has to have doubled since that was tried, or it would be written again and again.
         """
-        large = self._end > WORTHWHILE and self._descriptor >= 0 and not self._rewriting
+        large = self._end > WORTHWHILE and self._descriptor >= 0 and self._new is None
         return large and self._end > max(4 * self._live, 2 * self._kept)
 
     def put(self, item: Item) -> int:
@@ -142,7 +142,7 @@ class SpoolFile:
         if size is None:
             return
         self._live -= size
-        if self._sizes or self._end < WORTHWHILE // 16 or self._rewriting:
+        if self._sizes or self._end < WORTHWHILE // 16 or self._new is not None:
             self._append(["done", ticket])
         else:
             self._end = self._kept = self._head
@@ -156,9 +156,8 @@ class SpoolFile:
             OSError: no file can be made.
         """
         self._kept = self._end
-        new = Rewrite(self.path.parent, self._server, self._end)
-        self._rewriting = True
-        return new
+        self._new = Rewrite(self.path.parent, self._server, self._end)
+        return self._new
 
     def postpone(self) -> None:
         """Don't write it anew before it has doubled."""
@@ -173,17 +172,17 @@ class SpoolFile:
         if self._descriptor < 0:
             self.give_up(new)
             return
-        self._rewriting = False
         tail = os.pread(self._descriptor, self._end - new.since, new.since)
         _write(new.descriptor, tail, new.end)
         new.path.rename(self.path)
-        os.close(self._descriptor)
-        self._descriptor, self._end = new.descriptor, new.end + len(tail)
-        self._kept = new.end
+        old, self._descriptor = self._descriptor, new.descriptor
+        self._end, self._kept = new.end + len(tail), new.end
+        self._new = None
+        os.close(old)
 
     def give_up(self, new: Rewrite) -> None:
         """Stay with this file."""
-        self._rewriting = False
+        self._new = None
         new.abandon()
 
     def close(self) -> None:
@@ -193,10 +192,19 @@ class SpoolFile:
         if self.empty:
             with suppress(OSError):
                 self.path.unlink()
-        self.abandon()
+        self._let_go()
 
     def abandon(self) -> None:
-        """Close it without a change; in a forked child the parent still holds it."""
+        """In a forked child: close it without a change, as the parent holds it.
+
+        What it is written anew to as well: it may have become the parent's file meanwhile.
+        """
+        if self._new is not None and self._new.descriptor != self._descriptor:
+            os.close(self._new.descriptor)
+        self._new = None
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1

@@ -13,6 +13,7 @@ import pytest
 from pipeline_host.client import ApiError, Drop, ExtensionClient
 from pipeline_host.client.batch import MAX_BATCH, MAX_PIECE
 from pipeline_host.client.items import Cancel, Create, Output, Update
+from pipeline_host.client.untold import MOST
 from pipeline_host.testing.waiting import wait_until
 
 from .scripted import ScriptedServer
@@ -652,6 +653,7 @@ def test_a_server_that_lost_output_gets_what_there_still_is(
     assert client.flush(10)
     assert server.output("a") == b"kept"
     assert told.reasons == ["the server lost 4 bytes of output that it had acknowledged"]
+    assert [drop.output_bytes for drop in told.drops] == [4]
 
 
 def test_two_who_write_one_output_lose_nothing_of_it(server: ScriptedServer, make: Make) -> None:
@@ -753,6 +755,23 @@ def test_what_is_dropped_while_a_request_hangs_takes_no_memory(
     assert client.dropped == sum(drop.count for drop in told.drops)
     lost = sum(drop.output_bytes for drop in told.drops)
     assert lost + len(server.output("a")) == 1000 * 100_000
+
+
+def test_what_is_lost_with_many_others_is_told_again(
+    server: ScriptedServer, client: ExtensionClient
+) -> None:
+    submit(client, "a")
+    client.update("a", {"result": "r"})
+    assert client.flush(10)
+    with client._engine.desk.changed:  # nothing is told meanwhile
+        for number in range(MOST):
+            client._engine.office.refuse(Drop(None, f"p{number}", "full"))
+        client._engine.office.refuse(Drop(None, "a", "gone"))
+    assert client.flush(10)
+    before = len(server.seen)
+    client.update("a", {"result": "r"})
+    assert client.flush(10)
+    assert len(server.seen) == before + 1
 
 
 def test_after_a_summary_of_losses_everything_is_told_again(

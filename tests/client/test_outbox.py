@@ -23,7 +23,7 @@ from pipeline_host.client.items import (
     merged,
     to_json,
 )
-from pipeline_host.client.outbox import FULL, NEAR, Outbox
+from pipeline_host.client.outbox import FULL, NEAR, UNCREATED, Outbox
 from pipeline_host.client.overflow import OverflowFile
 from pipeline_host.errors import Conflict
 from pipeline_host.transitions import patched
@@ -168,6 +168,12 @@ def is_part(part: list[Any], whole: list[Any]) -> bool:
 @given(ITEMS)
 def test_an_item_can_be_kept_on_disk(item: Item) -> None:
     assert from_json(to_json(item)) == item
+
+
+def test_a_creation_of_an_older_spool_leaves_what_is_there_alone_as_it_did_then() -> None:
+    old = to_json(Create("a", {"id": "a"}))
+    del old["exclusive"]
+    assert from_json(old) == Create("a", {"id": "a"}, exclusive=True)
 
 
 def test_what_the_server_would_refuse_takes_nothing_else_with_it() -> None:
@@ -320,6 +326,33 @@ def test_of_two_creations_of_one_id_the_older_goes_first() -> None:
     outbox.put(first)
     outbox.put(second)
     assert [entry.item for entry, _ in outbox.put(Cancel("b")).lost] == [first]
+
+
+def test_neither_what_was_just_put_nor_an_end_goes_instead_of_a_creation() -> None:
+    create, end = Create("a", {"id": "a"}), Update("a", {"status": "completed"})
+    text = Output("a", ({"content": "x"},))
+    late = Update("a", {"endTime": "2026-11-22T07:00:00.000Z"})
+    for told, last in (([create], text), ([create, end], text), ([create], late)):
+        outbox = Outbox(max_items=len(told) + 1)
+        for item in (*told, Cancel("b")):
+            outbox.put(item)
+        lost = outbox.put(last).lost
+        assert [(entry.item, reason) for entry, reason in lost] == [
+            (create, FULL),
+            *((item, UNCREATED) for item in (*told[1:], last)),
+        ]
+        assert sent(outbox) == [Cancel("b")]
+
+
+def test_what_comes_before_or_after_an_end_goes_and_the_end_stays() -> None:
+    create, end = Create("a", {"id": "a"}), Update("a", {"status": "completed"})
+    before, after_it = Output("a", ({"content": "x"},)), Cancel("a")
+    outbox = Outbox(max_items=4)
+    for item in (create, before, end, after_it):
+        outbox.put(item)
+    lost = [outbox.put(Cancel(name)).lost for name in "bc"]
+    assert [[entry.item for entry, _ in each] for each in lost] == [[before], [after_it]]
+    assert sent(outbox) == [create, end, Cancel("b"), Cancel("c")]
 
 
 def test_what_is_too_large_for_the_queue_is_dropped() -> None:

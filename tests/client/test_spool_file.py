@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from pathlib import Path
 
@@ -84,6 +85,36 @@ def test_a_file_that_was_deleted_before_it_was_locked_is_left_alone(
     monkeypatch.setattr(fcntl, "flock", late)
     assert SpoolFile.take_over(file.path, SERVER) is None
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_child_forked_while_a_file_is_written_anew_does_not_keep_it(tmp_path: Path) -> None:
+    file = SpoolFile.create(tmp_path / "spool", SERVER)
+    item = Create("a", {"id": "a"})
+    ticket = file.put(item)
+    new = file.rewrite()
+    told, tell = os.pipe()
+    stay, leave = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(leave)
+        file.abandon()
+        os.write(tell, b"x")
+        os.read(stay, 1)
+        os._exit(0)
+    try:
+        assert os.read(told, 1)
+        new.write([(ticket, item, False, None)])
+        file.replace(new)
+        file.close()
+        taken = SpoolFile.take_over(file.path, SERVER)
+        assert taken is not None
+        assert taken.waiting == {ticket: Kept([item])}
+        taken.close()
+    finally:
+        os.close(leave)
+        os.waitpid(child, 0)
+        for descriptor in (told, tell, stay):
+            os.close(descriptor)
 
 
 @settings(law, max_examples=40, stateful_step_count=25)

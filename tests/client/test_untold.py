@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_host.client.items import Cancel, Create, Drop, Item, Output, Register, Update
-from pipeline_host.client.untold import Untold
+from pipeline_host.client.untold import REASONS, VARIOUS, Untold
 
 
 def output(name: str, text: str, reason: str = "full") -> Drop:
@@ -49,6 +52,53 @@ def test_of_too_many_the_rest_is_one_for_each_reason() -> None:
     assert [untold.put(each) for each in drops] == [True, True, True, False]
     summary = Drop(None, None, "full", count=2, output_bytes=2)
     assert told(untold, 3) == [*drops[:2], summary]
+
+
+def test_a_summary_of_one_process_names_it_until_there_is_another() -> None:
+    untold = Untold(most=1)
+    untold.put(output("a", "x"))
+    untold.put(output("b", "x"))
+    untold.put(output("b", "x"))
+    untold.put(output("b", "x", "other"))
+    untold.put(output("c", "x", "other"))
+    assert [(each.process_id, each.count) for each in told(untold, 3)] == [
+        ("a", 1),
+        ("b", 2),
+        (None, 2),
+    ]
+
+
+def test_however_many_reasons_there_are_only_so_many_are_told_apart() -> None:
+    untold = Untold(most=10)
+    told_one_by_one = 10 + REASONS
+    new = [untold.put(output("a", "x", f"reason {number}")) for number in range(1000)]
+    assert sum(new) == told_one_by_one + 1
+    assert not untold.put(output("a", "x", "reason 10"))
+    *_, last = told(untold, told_one_by_one + 1)
+    assert (last.reason, last.count) == (VARIOUS, 1000 - told_one_by_one)
+
+
+def test_an_error_does_not_hold_what_the_caller_gave() -> None:
+    class Given:
+        """What a caller gave."""
+
+    def fail(given: Given) -> None:
+        try:
+            raise KeyError(given)
+        except KeyError:
+            raise ValueError("no good") from None
+
+    untold = Untold()
+    try:
+        fail(given := Given())
+    except ValueError as error:
+        untold.put(Drop(None, "a", "no good", error))
+    left = weakref.ref(given)
+    del given
+    gc.collect()
+    assert left() is None
+    (drop,) = told(untold, 1)
+    assert str(drop.error) == "no good"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,26 @@ def test_the_parts_of_a_process_are_counted_as_they_come_and_end(listed: Page, a
     expect(row(listed, other, "running")).to_be_visible()
 
 
+def test_many_parts_of_processes_with_long_ids_are_asked_for_and_counted(
+    listed: Page, api: Api
+) -> None:
+    workspace = unique()
+    listed.goto(f"/?workspace={workspace}")
+    expect(listed.locator(".live-state")).to_have_attribute("data-state", "online")
+    expect(listed.locator("main h1")).to_have_count(1)
+    refused: list[str] = []
+    listed.on("response", lambda answer: refused.append(answer.url) if answer.status == 414 else 0)
+    counts = "**/api/dashboard/counts*"
+    listed.route(counts, lambda route: route.fulfill(status=503, json={"error": "busy"}))
+    for number in range(60):
+        parent = f"{number}-{'p' * 180}"
+        api.create(unique(), parentProcessId=parent, workspaceId=workspace, status="queued")
+    listed.unroute(counts)  # what was told meanwhile is asked for at one time
+    count = listed.locator(".group[data-status='queued'] .group-count")
+    expect(count).to_have_text("60")
+    assert refused == []
+
+
 def test_a_search_finds_what_is_created_later(listed: Page, api: Api) -> None:
     needle = unique()
     listed.goto(f"/?q={needle}")

@@ -131,6 +131,37 @@ test("what is told while all is read is asked for afterwards, as the answer may 
   assert.equal(feed.model.rows.get("p1").exitCode, 3);
 });
 
+test("what is always refused takes nothing along that is asked for later", async () => {
+  await open();
+  broken = 414;
+  add(process(1, { parentProcessId: "far away" }));
+  await after(200);
+  assert.deepEqual(errors, ["busy"]);
+  assert.deepEqual(feed.model.groups(["running"]).get("running").map(({ id }) => id), ["p1"]);
+  broken = null;
+  asked = [];
+  add(process(2));
+  await after(20000);
+  assert.deepEqual(asked.filter(({ ids }) => ids?.length), []);
+  assert.notEqual(feed.counts, null);
+  assert.deepEqual(asked.filter(({ name }) => name === "counts").length, 1);
+});
+
+test("rows with long ids are asked for in addresses that a server takes", async () => {
+  await open();
+  asked = [];
+  const name = (n) => "é".repeat(190) + n;
+  for (let n = 0; n < 60; n += 1) add(process(n, { parentProcessId: name(n) }));
+  await after(200);
+  const rows = asked.filter(({ name }) => name === "rowsOf");
+  const sizes = rows.map(({ ids }) => new URLSearchParams(ids.map((id) => ["id", id])).toString().length);
+  assert.ok(Math.max(...sizes) < 7000);
+  assert.deepEqual(
+    rows.flatMap(({ ids }) => ids),
+    Array.from({ length: 60 }, (_, n) => name(n)),
+  );
+});
+
 test("a page and parts that could not be read are read later, and not asked for meanwhile", async () => {
   for (let n = 0; n < 60; n += 1) processes.push(process(n));
   processes.push(process(100, { parentProcessId: "p59" }));

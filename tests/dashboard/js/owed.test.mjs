@@ -143,6 +143,13 @@ test("what was asked for and not answered is asked for with what came since", ()
   since.rows.add("b");
   assert.deepEqual([...since.with(before).rows], ["a", "b"]);
   assert.deepEqual(since.with(before).all, { isUpdate: false });
-  assert.deepEqual(batches(new Set([1, 2, 3]), 2), [[1, 2], [3]]);
-  assert.deepEqual(batches([], 2), []);
+  assert.deepEqual(batches(new Set(["a", "b", "c"]), 2, 100), [["a", "b"], ["c"]]);
+  assert.deepEqual(batches([], 2, 100), []);
+  const [long, longer] = ["x".repeat(40), "€".repeat(40)];
+  assert.deepEqual(batches([long, long, long, longer, "a"], 9, 100), [
+    [long, long],
+    [long],
+    [longer],
+    ["a"],
+  ]);
 });

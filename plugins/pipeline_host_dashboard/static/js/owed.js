@@ -107,6 +107,6 @@ export class Owed {
 }
 
 /** Whether another try would be answered in the same way. */
-function isFinal({ status }) {
+export function isFinal({ status }) {
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }

@@ -23,9 +23,18 @@ export class Asked {
   }
 }
 
-/** Lists of at most so many of some values. */
-export function batches(values, size) {
-  const all = [...values];
-  const count = Math.ceil(all.length / size);
-  return Array.from({ length: count }, (_, n) => all.slice(n * size, (n + 1) * size));
+/** Lists of at most so many ids, which take at most so many characters in an address. */
+export function batches(ids, size, room) {
+  const all = [];
+  let left = 0;
+  for (const id of ids) {
+    const length = new URLSearchParams({ id }).toString().length + 1;
+    if (left < length || all.at(-1).length >= size) {
+      all.push([]);
+      left = room;
+    }
+    all.at(-1).push(id);
+    left -= length;
+  }
+  return all;
 }

@@ -1,6 +1,6 @@
 /** What the list shows, read page by page and kept up to date. */
 
-import { Owed } from "../owed.js";
+import { Owed, isFinal } from "../owed.js";
 import { Asked } from "./asked.js";
 import { matches, shownStatuses, toRequest } from "./filters.js";
 import { Model } from "./model.js";
@@ -175,11 +175,21 @@ export class Feed {
     const owed = (this.#owed = this.#asked.with(this.#owed));
     this.#asked = new Asked();
     if (owed.all) await this.#readAll(owed.all, signal);
-    else await this.#readAsked(owed, signal);
+    else await this.#readAsked(owed, signal).catch((error) => this.#giveUp(owed, error));
     this.#owed = new Asked();
     this.#prune();
     if (owed.all) this.#tell.onLoaded(owed.all);
     this.#tell.onChange();
+  }
+
+  /** What is always refused must not take along what is asked for later. */
+  #giveUp(owed, error) {
+    if (isFinal(error)) {
+      this.#owed = new Asked();
+      this.model.miss(owed.parents);
+      this.#tell.onChange();
+    }
+    throw error;
   }
 
   async #readAll({ depth = this.depth }, signal) {

@@ -8,6 +8,8 @@ const PARTS = 100;
 /** More rows than these are read in several pages. */
 const MOST_AT_ONCE = 300;
 const ASKED_AT_ONCE = 100;
+/** How many characters of an address ids may take: servers refuse a line of more than 8 KiB. */
+const ADDRESS_ROOM = 6000;
 
 export class Reader {
   #api;
@@ -32,7 +34,8 @@ export class Reader {
 
   async rowsOf(ids, query, signal) {
     const found = [];
-    for (const batch of batches(ids, ASKED_AT_ONCE))
+    const room = ADDRESS_ROOM - new URLSearchParams(query).toString().length;
+    for (const batch of batches(ids, ASKED_AT_ONCE, room))
       found.push(...(await this.#api.rowsOf(batch, query, { signal })));
     return found;
   }
