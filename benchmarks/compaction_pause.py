@@ -21,9 +21,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from pipeline_host.models import Chunk, Process, Timestamp
-from pipeline_host.testing.server import free_port
-from pipeline_host.transitions import ProcessPatch, patch
+from pipeline_host.models import Chunk, Process, ProcessPatch, Timestamp
+from pipeline_host.testing.server import hold_port
+from pipeline_host.transitions import patch
 from pipeline_host_filestore.options import FileStoreOptions
 from pipeline_host_filestore.store import FileProcessStore
 
@@ -89,7 +89,8 @@ def answers(port: int) -> bool:
 
 def measure(python: str, data: Path, rest: float) -> str:
     """Compact once; ``rest`` is how long to look on after that, in seconds."""
-    port = free_port()
+    hold = hold_port()
+    port = hold.getsockname()[1]
     serve = [python, "-m", "pipeline_host", "serve", "--no-open", "--port", str(port)]
     server = subprocess.Popen([*serve, "--data-dir", str(data)], stdout=subprocess.DEVNULL)
     try:
@@ -111,6 +112,7 @@ def measure(python: str, data: Path, rest: float) -> str:
     finally:
         server.terminate()
         server.wait()
+        hold.close()
     before, after = prober.times[:quiet], prober.times[quiet:]
     return (
         f"longest stop {1000 * max(after):6.1f}, p99 {1000 * p99(after):5.1f}"
