@@ -189,6 +189,14 @@ def test_metadata_without_a_name_harms_nobody(install: Install) -> None:
     assert report(load(), "rest").state == "loaded"
 
 
+def test_metadata_in_a_folder_of_another_name_is_reported(install: Install) -> None:
+    site = install("moved", {"moved": sink("moved")})
+    (site / "moved-1.0.dist-info").rename(site / "elsewhere-1.0.dist-info")
+    plugins = load()
+    assert report(plugins, "rest").state == "loaded"
+    assert "can't be found by its name" in error(plugins, "moved")
+
+
 def test_of_two_versions_on_the_path_the_first_counts(install: Install) -> None:
     install("Some.Sink", {"some_sink": sink("some")}, version="1.0")
     install("some-sink", {"some_sink": sink("some")}, version="2.0")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_host.feed import Feed
+from pipeline_host.models import Change
 from pipeline_host.store import ProcessStore
 from pipeline_host.testing.store_base import chunks, new_process, set_fields
 from pipeline_host.testing.waiting import wait_until
@@ -120,6 +121,30 @@ def test_the_last_status_of_a_removed_process_is_known_at_once(
     store.update(process, completed("cancelled"))
     store.remove(process)
     assert watch.last_status("running") == "cancelled"
+    feed.close()
+
+
+def test_it_is_the_last_one_also_while_earlier_changes_are_being_told(
+    store: ProcessStore, process: str
+) -> None:
+    feed = Feed(Spy(store), poll=NEVER)
+    watch = feed.watch_output(process, lambda: None)
+    written = threading.Event()
+    answers: list[str] = []
+
+    def ask(change: Change) -> None:
+        assert written.wait(10)
+        answers.append(watch.last_status("running"))
+
+    feed.on_process_change(ask)
+    wait_until(lambda: not feed._bell.is_set())
+    store.update(process, set_fields(result="x"))
+    store.update(process, completed("cancelled"))
+    store.remove(process)
+    written.set()
+    feed.ring(None)
+    wait_until(lambda: len(answers) == 3)
+    assert answers == ["cancelled"] * 3
     feed.close()
 
 
