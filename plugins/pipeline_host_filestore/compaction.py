@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pipeline_host.errors import PipelineHostError
 from pipeline_host.models import Change, Workspace
 from pipeline_host_filestore import aside, codec, journal, operations
 from pipeline_host_filestore.access import Access
+from pipeline_host_filestore.background import Background
 from pipeline_host_filestore.codec import Damage
 from pipeline_host_filestore.files import OpenFile, append, read_at
 from pipeline_host_filestore.index import Entry
@@ -61,7 +60,7 @@ class _Snapshot(NamedTuple):
     texts: Texts
 
 
-class Compactor:
+class Compactor(Background):
     """Compacts a data directory's journal when it is worth it, on a thread of its own.
 
     Args:
@@ -71,35 +70,17 @@ class Compactor:
     def __init__(
         self, data_dir: Path, access: Access, outputs: OutputLogs, sync: Sync, least: int
     ) -> None:
+        failed = "The journal could not be compacted, which is tried again"
+        super().__init__("pipeline-host-compactor", RETRY_AFTER, failed)
         self._data_dir = data_dir
         self._access = access
         self._outputs = outputs
         self._sync = sync
         self._least = least
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._not_before = 0.0
-        self._stopping = False
 
     def wanted(self, replica: Replica) -> bool:
         """Whether it is worth it, and not just tried in vain."""
-        return replica.worth_compacting(self._least) and time.monotonic() >= self._not_before
-
-    def start(self) -> None:
-        """Compact in the background, unless this worker does already, or just tried in vain."""
-        with self._lock:
-            if self._stopping or (self._thread is not None and self._thread.is_alive()):
-                return
-            # An attempt may have failed since the caller saw that it is `wanted`.
-            if time.monotonic() < self._not_before:
-                return
-            thread = threading.Thread(target=self._run, name="pipeline-host-compactor", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:
-                self._later(error)
-                return
-            self._thread = thread
+        return replica.worth_compacting(self._least) and self.ready
 
     def compact(self, *, force: bool = False) -> bool:
         """Compact now, if it is worth it (or forced) and no other worker does.
@@ -135,27 +116,9 @@ class Compactor:
         if not damaged:
             self._outputs.sweep(entries, last)
 
-    def close(self) -> None:
-        """Stop; what is half done is taken back."""
-        with self._lock:
-            self._stopping = True
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        try:
+    def _work(self) -> None:
+        with suppress(Stopped):
             self.compact()
-        except Stopped:
-            return
-        except (OSError, PipelineHostError) as error:
-            self._later(error)
-        except Exception:  # noqa: BLE001  # it is logged; nobody else would hear of it
-            self._not_before = time.monotonic() + RETRY_AFTER
-            _log.exception("The journal could not be compacted, which is tried again")
-
-    def _later(self, error: Exception) -> None:
-        self._not_before = time.monotonic() + RETRY_AFTER
-        _log.warning("The journal could not be compacted, which is tried again: %s", error)
 
     def _write(self, snapshot: _Snapshot, temporary: Path) -> None:
         file = OpenFile(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)

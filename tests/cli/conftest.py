@@ -5,12 +5,36 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from pipeline_host.client import ApiClient
+from pipeline_host.testing import LiveServer
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+_names = count(1)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for all tests of a module; each uses processes of its own."""
+    with LiveServer(tmp_path_factory.mktemp("shared") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def api(shared: LiveServer) -> Iterator[ApiClient]:
+    with ApiClient(shared.url) as client:
+        yield client
+
+
+@pytest.fixture
+def name() -> str:
+    """The id of this test's process."""
+    return f"test-{next(_names)}"
 
 
 @pytest.fixture

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
 from pipeline_host.client import ApiClient, ClientError
-from pipeline_host.testing import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
 from .running import START, python, run, start
 
 _names = count(1)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("cancel") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def api(shared: LiveServer) -> Iterator[ApiClient]:
-    with ApiClient(shared.url) as client:
-        yield client
 
 
 @pytest.fixture

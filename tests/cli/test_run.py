@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +22,6 @@ from pipeline_host.testing.server import LiveServer, hold_port
 from pipeline_host.testing.waiting import wait_until
 
 from .running import START, alive, python, run, start, state
-
-_names = count(1)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("run") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def api(shared: LiveServer) -> Iterator[ApiClient]:
-    with ApiClient(shared.url) as client:
-        yield client
-
-
-@pytest.fixture
-def name() -> str:
-    """The id of this test's process."""
-    return f"test-{next(_names)}"
 
 
 class Wrapped:

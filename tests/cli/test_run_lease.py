@@ -6,13 +6,11 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import count
 from typing import Any
 
 import pytest
 
 from pipeline_host.client import ApiClient, ClientError
-from pipeline_host.testing import LiveServer
 from pipeline_host.testing.waiting import wait_until
 from pipeline_host.times import to_ms
 
@@ -21,25 +19,6 @@ from .running import alive, python, run, start, state
 Start = Callable[..., "subprocess.Popen[bytes]"]
 SILENT = "import time; time.sleep(60)"
 TOLD_TO_GO_ON = "import sys; sys.stdin.readline(); print('done')"
-_names = count(1)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("lease") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def api(shared: LiveServer) -> Iterator[ApiClient]:
-    with ApiClient(shared.url) as client:
-        yield client
-
-
-@pytest.fixture
-def name() -> str:
-    """The id of this test's process."""
-    return f"test-{next(_names)}"
 
 
 @pytest.fixture

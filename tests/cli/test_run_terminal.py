@@ -11,18 +11,14 @@ import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import count
 from typing import Any
 
 import pytest
 
 from pipeline_host.client import ApiClient, ClientError
-from pipeline_host.testing import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
 from .running import command_line, python, state
-
-_names = count(1)
 
 LOGIN = """
 import fcntl, os, sys, termios
@@ -110,24 +106,6 @@ class InTerminal:
         if self._inner >= 0:
             os.close(self._inner)
             self._inner = -1
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("terminal") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def api(shared: LiveServer) -> Iterator[ApiClient]:
-    with ApiClient(shared.url) as client:
-        yield client
-
-
-@pytest.fixture
-def name() -> str:
-    """The id of this test's process."""
-    return f"test-{next(_names)}"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -18,18 +18,6 @@ from .running import START, run, start
 
 _names = count(1)
 TEXT = "one\ntwo €\r\nthree\n\x1b[31m日本"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("tail") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def api(shared: LiveServer) -> Iterator[ApiClient]:
-    with ApiClient(shared.url) as client:
-        yield client
 
 
 @pytest.fixture

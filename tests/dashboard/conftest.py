@@ -15,6 +15,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    Route,
     ViewportSize,
     expect,
 )
@@ -61,6 +62,23 @@ def soon(act: Callable[[], None], shown: Callable[[], None], within: float = SOO
         if time.monotonic() - begin <= within:
             return
     raise AssertionError(f"it never showed within {within:g} s, in {TRIES} tries")
+
+
+def fail_once(page: Page, url: str, status: int | None) -> list[str]:
+    """Have the next request fail, with a status or without an answer; returns those that come."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+        elif status is None:
+            route.abort()
+        else:
+            route.fulfill(status=status, body='{"error": "busy"}', content_type="application/json")
+
+    page.route(url, answer)
+    return asked
 
 
 def recorded_toasts(page: Page) -> Callable[[str], None]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago, recorded_toasts
+from .conftest import Api, ago, fail_once, recorded_toasts
 
 FILTERED = re.compile(r"\?")
 TYPE = """(field, text) => {
@@ -303,18 +303,7 @@ def test_what_belonged_to_a_deleted_row_stands_for_itself(listed: Page, api: Api
 def test_a_read_that_failed_once_is_made_good(
     listed: Page, api: Api, url: str, status: int | None
 ) -> None:
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.url)
-        if len(asked) > 1:
-            route.continue_()
-        elif status is None:
-            route.abort()
-        else:
-            route.fulfill(status=status, body='{"error": "busy"}', content_type="application/json")
-
-    listed.route(f"**/api/dashboard/{url}", answer)
+    asked = fail_once(listed, f"**/api/dashboard/{url}", status)
     api.create("late", startTime=ago(1))
     try:
         expect(listed.locator(".chip-count").first).to_have_text("5")

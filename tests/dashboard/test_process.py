@@ -15,7 +15,7 @@ from pipeline_host.testing.pytest_plugin import StartServer
 from pipeline_host.testing.server import LiveServer
 from pipeline_host.testing.waiting import wait_until
 
-from .conftest import Api, ago, later, recorded_toasts, soon
+from .conftest import Api, ago, fail_once, later, recorded_toasts, soon
 
 RENDERED_SOON = 3.0
 """In seconds: a process is read before its result is, and another program formats that."""
@@ -489,23 +489,6 @@ def test_children_and_a_rendered_result_whose_reads_failed_once_come_all_the_sam
     opened(new_id)
     expect(page.get_by_role("table", name="Belonging to it (1)")).to_be_visible()
     expect(panel(page, "Result").locator("em")).to_have_text("done")
-
-
-def fail_once(page: Page, url: str, status: int | None) -> list[str]:
-    """Have the next request fail, with a status or without an answer; returns those that come."""
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.url)
-        if len(asked) > 1:
-            route.continue_()
-        elif status is None:
-            route.abort()
-        else:
-            route.fulfill(status=status, body='{"error": "busy"}', content_type="application/json")
-
-    page.route(url, answer)
-    return asked
 
 
 def test_many_changes_are_read_a_few_times_and_told_at_once(

@@ -58,7 +58,7 @@ def test_a_thread_that_cannot_be_had_is_asked_for_later(
 
     settler = Settler(take_slice)
     with monkeypatch.context() as patched:
-        patched.setattr(settling, "RETRY_AFTER", 0.0)
+        patched.setattr(settler, "_retry_after", 0.0)
         patched.setattr(threading.Thread, "start", refuse)
         settler.start()
     assert "can't start new thread" in caplog.text
