@@ -412,6 +412,18 @@ def test_those_that_come_to_a_full_table_are_counted_until_they_are_wanted(
     expect(rows.last).to_contain_text("failed")
 
 
+def test_rows_that_give_way_to_older_ones_are_still_counted(
+    page: Page, api: Api, new_id: str, opened: Callable[[str], Locator]
+) -> None:
+    api.create(new_id)
+    opened(new_id)
+    for number in range(25):
+        api.create(f"{new_id}-{number}", parentProcessId=new_id, startTime=ago(500 + number))
+    table = page.get_by_role("table", name="Belonging to it (25)")
+    expect(table.locator("tbody tr")).to_have_count(20)
+    expect(table.locator("tbody tr").first).to_contain_text(f"{new_id}-24")
+
+
 def test_result_and_link_are_copied(
     page: Page, api: Api, new_id: str, opened: Callable[[str], Locator], server: LiveServer
 ) -> None:

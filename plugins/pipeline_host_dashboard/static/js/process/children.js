@@ -99,8 +99,8 @@ export class Children {
       for (const process of page.processes) found.set(process.id, process);
       ({ total, nextCursor: cursor } = page);
     } while (cursor && found.size < this.#limit);
-    this.#total = total;
     this.#fill(found);
+    this.#total = total; // Rows that gave way to others are still counted.
     this.#show();
   }
 
